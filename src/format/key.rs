@@ -1,0 +1,261 @@
+//! Keys and their prefix compression (format section 6).
+
+use super::varint::put_varint;
+use super::{Cursor, Parse};
+
+/// How a record begins: which bytes of the key before it it shares, and what follows them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyHead<'a> {
+    /// How many bytes of the key before are shared.
+    pub(crate) prefix: usize,
+    /// The rest of the key.
+    pub(crate) suffix: &'a [u8],
+    /// The value type, three bits.
+    pub(crate) extra: u8,
+}
+
+impl<'a> KeyHead<'a> {
+    /// Reads the head of a record.
+    #[inline(always)]
+    pub(crate) fn read(cursor: &mut Cursor<'a>) -> Parse<KeyHead<'a>> {
+        let prefix = cursor.varint()?;
+        let len_and_extra = cursor.varint()?;
+        let suffix = cursor.take_u64(len_and_extra >> 3)?;
+        Ok(KeyHead {
+            prefix: usize::try_from(prefix).unwrap_or(usize::MAX),
+            suffix,
+            extra: (len_and_extra & 0x7) as u8,
+        })
+    }
+}
+
+/// A key that is made from the one before, record by record.
+///
+/// Suffixes are short: most are copied as sixteen bytes at once, whatever follows them. So there
+/// is room behind the key, and what it holds does not matter.
+#[derive(Debug, Default)]
+pub(crate) struct KeyBuf {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+/// Room behind a key.
+const SLACK: usize = 16;
+
+impl KeyBuf {
+    #[inline(always)]
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// Keeps the first `prefix` bytes and appends the first `len` of `rest`.
+    #[inline(always)]
+    pub(crate) fn replace(&mut self, prefix: usize, rest: &[u8], len: usize) {
+        let room = self.bytes.get_mut(prefix..);
+        match (
+            room.and_then(<[u8]>::first_chunk_mut),
+            rest.first_chunk::<SLACK>(),
+        ) {
+            (Some(room), Some(chunk)) if len <= SLACK => *room = *chunk,
+            _ => self.replace_any(prefix, rest.get(..len).unwrap_or_default()),
+        }
+        // Both are lengths of slices in memory.
+        self.len = prefix.wrapping_add(len);
+    }
+
+    #[inline(never)]
+    fn replace_any(&mut self, prefix: usize, suffix: &[u8]) {
+        let end = prefix.saturating_add(suffix.len());
+        if self.bytes.len() < end.saturating_add(SLACK) {
+            self.bytes
+                .resize(end.saturating_add(SLACK).saturating_mul(2), 0);
+        }
+        if let Some(room) = self.bytes.get_mut(prefix..end) {
+            room.copy_from_slice(suffix);
+        }
+    }
+}
+
+/// Appends the head of a record for `key`, which shares `prefix` bytes with the key before.
+pub(crate) fn put_key(out: &mut Vec<u8>, key: &[u8], prefix: usize, extra: u8) {
+    let suffix = key.get(prefix..).unwrap_or_default();
+    put_varint(out, prefix as u64);
+    put_varint(out, ((suffix.len() as u64) << 3) | u64::from(extra));
+    out.extend_from_slice(suffix);
+}
+
+/// Whether `suffix` comes after `differing`, where both follow the same prefix.
+///
+/// The prefix is nearly always the longest possible one, so that the first bytes decide.
+#[inline(always)]
+pub(crate) fn comes_after(suffix: &[u8], differing: &[u8]) -> bool {
+    match (suffix.first(), differing.first()) {
+        (Some(a), Some(b)) if a != b => a > b,
+        (Some(_), None) => true,
+        _ => is_greater(suffix, differing),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn is_greater(a: &[u8], b: &[u8]) -> bool {
+    a > b
+}
+
+/// Whether there is a NUL among `bytes`, which are few.
+#[inline(always)]
+pub(crate) fn has_nul(bytes: &[u8]) -> bool {
+    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        // Two words overlap unless there are sixteen bytes.
+        (Some(first), Some(last)) if bytes.len() <= 16 => {
+            has_zero(u64::from_le_bytes(*first)) || has_zero(u64::from_le_bytes(*last))
+        }
+        (Some(_), _) => contains_nul(bytes),
+        _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+                has_zero((u64::from(first) << 32) | u64::from(last))
+            }
+            _ => matches!(bytes, [0, ..] | [_, 0, ..] | [_, _, 0]),
+        },
+    }
+}
+
+#[inline(never)]
+fn contains_nul(bytes: &[u8]) -> bool {
+    bytes.contains(&0)
+}
+
+/// Whether one of eight bytes is zero.
+#[inline(always)]
+fn has_zero(word: u64) -> bool {
+    const LOW: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = LOW << 7;
+    // A high bit stays only for a byte that was 0, or for one behind such a byte.
+    word.wrapping_sub(LOW) & !word & HIGH != 0
+}
+
+/// How many bytes `a` and `b` have in common at their start.
+#[inline]
+pub(crate) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    let mut shared = 0usize;
+    for (x, y) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
+        let differ = word(x) ^ word(y);
+        if differ != 0 {
+            return shared.saturating_add((differ.trailing_zeros() / 8) as usize);
+        }
+        shared = shared.saturating_add(8);
+    }
+    let tail = a.get(shared..).unwrap_or_default();
+    let other = b.get(shared..).unwrap_or_default();
+    let same = tail.iter().zip(other).take_while(|(x, y)| x == y).count();
+    shared.saturating_add(same)
+}
+
+/// Eight bytes as a number whose lowest byte is the first one.
+#[inline]
+fn word(bytes: &[u8]) -> u64 {
+    bytes
+        .first_chunk()
+        .map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+/// Length in bytes of what follows the name in a log key: NUL and the update index.
+pub(crate) const LOG_KEY_TAIL: usize = 9;
+
+/// Appends the key of the log record (`name`, `update_index`): the index is stored reversed, so
+/// that newer entries come first (format section 10.3).
+pub(crate) fn put_log_key(out: &mut Vec<u8>, name: &[u8], update_index: u64) {
+    out.extend_from_slice(name);
+    out.push(0);
+    out.extend_from_slice(&(u64::MAX ^ update_index).to_be_bytes());
+}
+
+/// The key from which to look for log records of `name` up to `update_index`; empty, which is
+/// before everything, for an empty name.
+pub(crate) fn log_seek_key(name: &[u8], update_index: u64) -> Vec<u8> {
+    let mut key = Vec::with_capacity(name.len().saturating_add(LOG_KEY_TAIL));
+    if !name.is_empty() {
+        put_log_key(&mut key, name, update_index);
+    }
+    key
+}
+
+/// Name and update index of a log key, unless it is malformed.
+#[inline]
+pub(crate) fn split_log_key(key: &[u8]) -> Option<(&[u8], u64)> {
+    let (name, reversed) = key.split_last_chunk()?;
+    match name.split_last() {
+        Some((0, name)) if !name.is_empty() && !name.contains(&0) => {
+            Some((name, u64::MAX ^ u64::from_be_bytes(*reversed)))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_prefix_counts_bytes() {
+        for (a, b, shared) in [
+            ("", "", 0),
+            ("a", "", 0),
+            ("refs/heads/a", "refs/heads/b", 11),
+            ("refs/heads/a", "refs/heads/a", 12),
+            ("refs/heads/main", "refs/heads/main2", 15),
+            ("12345678", "12345678", 8),
+            ("12345678x", "12345678y", 8),
+            ("1234567x", "1234567y", 7),
+        ] {
+            assert_eq!(common_prefix(a.as_bytes(), b.as_bytes()), shared, "{a} {b}");
+            assert_eq!(common_prefix(b.as_bytes(), a.as_bytes()), shared, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn a_nul_is_found_wherever_it_is() {
+        for len in 0..40 {
+            let clean: Vec<u8> = (0..len).map(|n| [1, 0x80, 0x81, 0xff][n % 4]).collect();
+            assert!(!has_nul(&clean), "{len}");
+            for at in 0..len {
+                let mut bytes = clean.clone();
+                bytes[at] = 0;
+                assert!(has_nul(&bytes), "{at} of {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn comes_after_is_the_order_of_bytes() {
+        let keys: [&[u8]; 6] = [b"", b"a", b"a\0", b"ab", b"b", b"\xff"];
+        for (i, a) in keys.iter().enumerate() {
+            for (j, b) in keys.iter().enumerate() {
+                assert_eq!(comes_after(a, b), i > j, "{a:?} {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn log_keys_sort_newest_first() {
+        let key = |index| {
+            let mut key = Vec::new();
+            put_log_key(&mut key, b"refs/heads/main", index);
+            key
+        };
+        let indexes = [u64::MAX, 1 << 63, (1 << 32) + 1, 1 << 32, 2, 1, 0];
+        for pair in indexes.windows(2) {
+            assert!(key(pair[0]) < key(pair[1]), "{pair:?}");
+        }
+        assert_eq!(split_log_key(&key(5)), Some((&b"refs/heads/main"[..], 5)));
+    }
+
+    #[test]
+    fn malformed_log_keys_are_refused() {
+        assert_eq!(split_log_key(b"\0\0\0\0\0\0\0\0\0"), None);
+        assert_eq!(split_log_key(b"name\x01\0\0\0\0\0\0\0\0"), None);
+        assert_eq!(split_log_key(b"na\0me\0\0\0\0\0\0\0\0\0"), None);
+        assert_eq!(split_log_key(b"short"), None);
+    }
+}

@@ -1,0 +1,179 @@
+//! The real file system.
+
+use super::pending::OsPendingFile;
+use super::{Fs, Mode, PendingFile, register};
+use crate::table::{BlockSource, FileSource};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
+
+/// The real file system.
+///
+/// Files are opened close-on-exec. Interrupted and short reads and writes go on where they
+/// stopped.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OsFs;
+
+impl Fs for OsFs {
+    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        let file = open_without_waiting(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if !metadata.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        let len = metadata.len();
+        if len > limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        // One byte more than announced: a reader that gets less knows that it has seen the end.
+        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0) + 1);
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(bytes)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn BlockSource>> {
+        Ok(Arc::new(FileSource::new(
+            open_without_waiting(path)?,
+            path,
+        )?))
+    }
+
+    fn create(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn PendingFile>> {
+        Ok(Box::new(OsPendingFile::create(path, mode)?))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn entries(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        fs::read_dir(dir)?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect()
+    }
+
+    fn modified(&self, path: &Path) -> io::Result<SystemTime> {
+        fs::symlink_metadata(path)?.modified()
+    }
+
+    #[cfg(unix)]
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        tolerate_unsupported(File::open(dir)?.sync_all())
+    }
+
+    /// Elsewhere a folder cannot be opened as a file, and renames are made durable by the system.
+    #[cfg(not(unix))]
+    fn sync_dir(&self, _dir: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn now(&self) -> Duration {
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed()
+    }
+
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+
+    fn random(&self) -> u32 {
+        // The keys of a RandomState come from the system once per thread, and a fork copies them:
+        // the process id and the time keep parent and child apart.
+        static DRAWS: AtomicU64 = AtomicU64::new(0);
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let mut hasher = RandomState::new().build_hasher();
+        hasher.write_u32(std::process::id());
+        hasher.write_u64(DRAWS.fetch_add(1, Ordering::Relaxed));
+        hasher.write_u128(since_1970.unwrap_or_default().as_nanos());
+        (hasher.finish() >> 32) as u32
+    }
+}
+
+/// Opens a file for reading. Opening a FIFO would wait until somebody writes to it, for ever
+/// perhaps; this gives one without a writer, which the caller refuses.
+pub(crate) fn open_without_waiting(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    match options.open(path) {
+        // A file that somebody has leased, as servers of network file systems do, must be waited for.
+        Err(error)
+            if error.kind() == io::ErrorKind::WouldBlock && fs::metadata(path)?.is_file() =>
+        {
+            File::open(path)
+        }
+        result => result,
+    }
+}
+
+/// What syncing a folder gave, where not all file systems can do it: those that cannot, some network
+/// file systems among them, have no other way to make names durable, and writing must go on.
+#[cfg(unix)]
+fn tolerate_unsupported(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// Removes every file that this process made through an [`OsFs`] and that is still pending: locks
+/// that are held and tables that no list names yet.
+///
+/// From then on this process makes no more of them: transactions and compactions fail, also those
+/// of threads that go on while the process ends. Reading goes on.
+///
+/// For a process that ends without unwinding its stack, as by [`std::process::exit`] or C's
+/// `exit`: call it from an `atexit` function, or from a thread that waits for signals. It is safe
+/// to call from within a transaction. Files of a parent process stay, so a forked child may exit
+/// in peace. A child of a process with several threads must not write to stacks: another
+/// thread may have held the lock that the making of files takes, which nobody releases then.
+pub fn remove_pending_files() {
+    register::remove_all();
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// No transaction succeeded on file systems that cannot sync a folder.
+    #[test]
+    fn folder_that_cannot_be_synced_is_no_error_but_a_failing_disk_is() {
+        let sync = |code| tolerate_unsupported(Err(io::Error::from_raw_os_error(code)));
+        for code in [libc::EINVAL, libc::EOPNOTSUPP, libc::ENOSYS] {
+            assert!(sync(code).is_ok(), "{code}");
+        }
+        for code in [libc::EIO, libc::ENOSPC, libc::EDQUOT, libc::EBADF] {
+            assert!(sync(code).is_err(), "{code}");
+        }
+        let dir = tempfile::tempdir().expect("a folder");
+        assert!(OsFs.sync_dir(dir.path()).is_ok());
+        assert!(OsFs.sync_dir(&dir.path().join("missing")).is_err());
+    }
+
+    /// The folders of /proc cannot be synced.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn folder_of_a_file_system_without_syncing_passes() {
+        assert!(File::open("/proc").is_ok_and(|dir| dir.sync_all().is_err()));
+        assert!(OsFs.sync_dir(Path::new("/proc")).is_ok());
+    }
+}

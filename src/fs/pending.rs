@@ -1,0 +1,175 @@
+//! Files that belong to their creator until they get a final name.
+
+use super::register::{Identity, Key, Register, register, remove_if_same};
+use super::{Mode, PendingFile};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// A pending file of the real file system.
+#[derive(Debug)]
+pub(super) struct OsPendingFile {
+    path: PathBuf,
+    /// `None` once closed.
+    file: Option<File>,
+    identity: Identity,
+    key: Key,
+    pid: u32,
+    pending: bool,
+}
+
+impl OsPendingFile {
+    pub(super) fn create(path: &Path, mode: Mode) -> io::Result<OsPendingFile> {
+        // Held over the creation: no moment is left at which the end of the process could miss
+        // the file.
+        let mut register = register();
+        register.check_open()?;
+        let file = open_new(path, mode)?;
+        let identity = match prepare(&file, mode) {
+            Ok(identity) => identity,
+            Err(error) => {
+                let _ = fs::remove_file(path);
+                return Err(error);
+            }
+        };
+        Ok(OsPendingFile {
+            path: path.to_path_buf(),
+            file: Some(file),
+            identity,
+            key: register.insert(path, identity),
+            pid: std::process::id(),
+            pending: true,
+        })
+    }
+
+    fn open_file(&mut self) -> io::Result<&mut File> {
+        self.file
+            .as_mut()
+            .ok_or_else(|| io::Error::other("the file is closed"))
+    }
+
+    /// Ends what `result` says of renaming the file to `to`.
+    fn renamed(
+        &mut self,
+        result: io::Result<()>,
+        to: &Path,
+        register: &mut Register,
+    ) -> io::Result<()> {
+        match result {
+            // A network file system that lost the answer asks again, and is told that the file is
+            // not there any more.
+            Err(_) if self.identity.has_moved(&self.path, to) => {}
+            result => result?,
+        }
+        register.remove(self.key);
+        self.pending = false;
+        self.path = to.to_path_buf();
+        Ok(())
+    }
+}
+
+fn open_new(path: &Path, mode: Mode) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode.bits);
+    #[cfg(not(unix))]
+    let _ = mode;
+    options.open(path)
+}
+
+fn prepare(file: &File, mode: Mode) -> io::Result<Identity> {
+    #[cfg(unix)]
+    if mode.exact {
+        use std::os::unix::fs::PermissionsExt;
+        file.set_permissions(fs::Permissions::from_mode(mode.bits))?;
+    }
+    #[cfg(not(unix))]
+    let _ = mode;
+    Ok(Identity::of_open(&file.metadata()?))
+}
+
+impl PendingFile for OsPendingFile {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
+        self.open_file()?.write_all(data)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.open_file()?.sync_all()
+    }
+
+    fn close(&mut self) {
+        let Some(file) = self.file.take() else {
+            return;
+        };
+        // Without metadata it keeps the identity of an open file.
+        if let Ok(metadata) = file.metadata() {
+            self.identity = Identity::of_closed(&metadata);
+            register().set_identity(self.key, self.identity);
+        }
+    }
+
+    fn persist(&mut self, to: &Path) -> io::Result<()> {
+        if !self.pending {
+            return Err(io::Error::other("the file already has its final name"));
+        }
+        // Held over the rename: the end of the process must neither miss the file nor, after the
+        // rename, remove what another process has made under the old name.
+        let mut register = register();
+        if !self.identity.is_at(&self.path)? {
+            return Err(io::Error::other("another file has taken its name"));
+        }
+        // Its time of change is no help here: closing may send data to a server, which changes it.
+        self.file = None;
+        let result = fs::rename(&self.path, to);
+        self.renamed(result, to, &mut register)
+    }
+}
+
+impl Drop for OsPendingFile {
+    fn drop(&mut self) {
+        // In a forked child the file is still the parent's.
+        if !self.pending || self.pid != std::process::id() {
+            return;
+        }
+        let mut register = register();
+        // Compared while the file is open, so that its inode cannot serve another one.
+        remove_if_same(&self.path, self.identity);
+        register.remove(self.key);
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    const MODE: Mode = Mode {
+        bits: 0o666,
+        exact: false,
+    };
+
+    /// Renaming over a network can take effect and fail all the same. The commit was reported as
+    /// failed, and its tables were removed although the list named them.
+    #[test]
+    fn rename_that_took_effect_succeeded_whatever_it_says() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (path, to) = (dir.path().join("lock"), dir.path().join("list"));
+        let lost = || Err(io::ErrorKind::NotFound.into());
+
+        let mut file = OsPendingFile::create(&path, MODE).expect("a file");
+        fs::write(&to, "old").expect("another file");
+        file.close();
+        assert!(file.renamed(lost(), &to, &mut register()).is_err());
+        assert!(file.pending, "the other file is not this one");
+
+        fs::rename(&path, &to).expect("a free name");
+        assert!(file.renamed(lost(), &to, &mut register()).is_ok());
+        assert_eq!(file.path(), to);
+        drop(file);
+        assert!(to.exists());
+    }
+}

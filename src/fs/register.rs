@@ -1,0 +1,189 @@
+//! What is pending in this process, so that its end can remove it.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+/// What is pending in this process, and, after a fork, in its parents.
+///
+/// Only system calls on the files themselves are made while this is held, never code of a caller.
+static REGISTER: Mutex<Register> = Mutex::new(Register {
+    entries: Vec::new(),
+    next_key: 0,
+    closed_by: None,
+});
+
+/// How often the end of the process asks for the register before it gives up: a thread that holds
+/// it for a rename lets go soon, one that a fork left behind in the parent never does.
+const EXIT_TRIES: u32 = 1000;
+
+/// Tells a file from another one that took its name.
+///
+/// Somebody may remove a lock that looks abandoned, and a third party take it: then the file of
+/// that name is no longer ours to remove or rename.
+#[cfg(unix)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+    /// When a file closed early changed last, in seconds and nanoseconds: its inode can serve another
+    /// file once somebody has removed it. The inode of an open one cannot.
+    closed: Option<(i64, i64)>,
+}
+
+#[cfg(unix)]
+impl Identity {
+    pub(super) fn of_open(metadata: &Metadata) -> Identity {
+        use std::os::unix::fs::MetadataExt;
+        Identity {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            closed: None,
+        }
+    }
+
+    /// Of a file that is about to be closed.
+    pub(super) fn of_closed(metadata: &Metadata) -> Identity {
+        use std::os::unix::fs::MetadataExt;
+        Identity {
+            closed: Some((metadata.ctime(), metadata.ctime_nsec())),
+            ..Identity::of_open(metadata)
+        }
+    }
+
+    /// Whether the file at `path` is this one.
+    pub(super) fn is_at(self, path: &Path) -> io::Result<bool> {
+        let found = fs::symlink_metadata(path)?;
+        Ok(self
+            == match self.closed {
+                None => Identity::of_open(&found),
+                Some(_) => Identity::of_closed(&found),
+            })
+    }
+
+    /// Whether the file, which stood at `path` until now, has been renamed to `to`. Renaming
+    /// changes it, so that only its inode counts.
+    pub(super) fn has_moved(self, path: &Path, to: &Path) -> bool {
+        let left = fs::symlink_metadata(path);
+        let arrived = Identity {
+            closed: None,
+            ..self
+        }
+        .is_at(to);
+        left.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) && arrived.unwrap_or(false)
+    }
+}
+
+/// Where std tells no file identity, a name stands for the file.
+#[cfg(not(unix))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity;
+
+#[cfg(not(unix))]
+impl Identity {
+    pub(super) fn of_open(_metadata: &Metadata) -> Identity {
+        Identity
+    }
+
+    pub(super) fn of_closed(_metadata: &Metadata) -> Identity {
+        Identity
+    }
+
+    pub(super) fn is_at(self, path: &Path) -> io::Result<bool> {
+        fs::symlink_metadata(path).map(|_| true)
+    }
+
+    pub(super) fn has_moved(self, _path: &Path, _to: &Path) -> bool {
+        false
+    }
+}
+
+/// See [`REGISTER`].
+#[derive(Debug)]
+pub(super) struct Register {
+    entries: Vec<Entry>,
+    next_key: u64,
+    /// The process that removed its files because it ends. It makes no more of them; a child that
+    /// it had before, or has by now, does.
+    closed_by: Option<u32>,
+}
+
+/// Stands for one entry: two files can have the same name, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key(u64);
+
+#[derive(Debug)]
+struct Entry {
+    key: Key,
+    path: PathBuf,
+    identity: Identity,
+    pid: u32,
+}
+
+impl Register {
+    /// Fails if this process has removed its files already.
+    pub(super) fn check_open(&self) -> io::Result<()> {
+        if self.closed_by == Some(std::process::id()) {
+            return Err(io::Error::other("the process is ending"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn insert(&mut self, path: &Path, identity: Identity) -> Key {
+        let key = Key(self.next_key);
+        self.next_key += 1;
+        self.entries.push(Entry {
+            key,
+            path: path.to_path_buf(),
+            identity,
+            pid: std::process::id(),
+        });
+        key
+    }
+
+    pub(super) fn set_identity(&mut self, key: Key, identity: Identity) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == key) {
+            entry.identity = identity;
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: Key) {
+        self.entries.retain(|entry| entry.key != key);
+        if self.entries.is_empty() {
+            // Nothing that a leak checker could find at the end of the process.
+            self.entries = Vec::new();
+        }
+    }
+}
+
+pub(super) fn register() -> MutexGuard<'static, Register> {
+    REGISTER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn remove_if_same(path: &Path, identity: Identity) {
+    if identity.is_at(path).unwrap_or(false) {
+        // Nothing is left to do about a failure; what stays is what a crash would leave.
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Removes all files of this process that are still pending; it makes no more of them.
+pub(super) fn remove_all() {
+    let pid = std::process::id();
+    for _ in 0..EXIT_TRIES {
+        let mut register = match REGISTER.try_lock() {
+            Ok(register) => register,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                std::thread::yield_now();
+                continue;
+            }
+        };
+        register.closed_by = Some(pid);
+        for entry in register.entries.iter().filter(|entry| entry.pid == pid) {
+            remove_if_same(&entry.path, entry.identity);
+        }
+        return;
+    }
+}

@@ -1,0 +1,90 @@
+//! git's reftable storage: the file format, the stack of tables, and the C ABI of `reftable.h`.
+//!
+//! A repository with `extensions.refStorage = reftable` keeps its refs and reflogs in a folder of
+//! *tables*: immutable files of sorted records, listed oldest first in `tables.list`. A record in
+//! a newer table hides the one of the same name in older tables. This crate reads and writes the
+//! tables and the folder.
+//!
+//! ```text
+//!             folder                 one view                 one file
+//!   Stack ──────────────► MergedTable ──────────► Table ──────────► blocks of records
+//!   Addition, compaction   newest record per key   sections, indexes
+//!        │
+//!        └── Fs: create, rename, sync, remove      TableWriter ────► blocks of records
+//! ```
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`Stack`] | the folder: loads the list, adds tables, compacts them |
+//! | [`Addition`] | a transaction that holds the lock of the list |
+//! | [`MergedTable`] | an immutable view of several tables; keeps them alive |
+//! | [`Table`], [`TableWriter`] | one file |
+//! | [`RefRecord`], [`LogRecord`] | one ref, one reflog entry; bytes borrowed from a block |
+//! | [`StackOptions`], [`WriteOptions`] | how to lock, sync and lay out |
+//! | [`verify`] | a deep check of tables and folders, with findings as values |
+//! | [`Error`] | what went wrong, with file and offset |
+//!
+//! # Reading
+//!
+//! Iterators lend their records, so the loop is a `while let`:
+//!
+//! ```no_run
+//! use reftable::{RefValue, Stack, StackOptions};
+//!
+//! let stack = Stack::open("repo/.git/reftable", StackOptions::default())?;
+//! let mut refs = stack.merged().refs_from(b"refs/heads/")?;
+//! while let Some(record) = refs.next()? {
+//!     if !record.name.starts_with(b"refs/heads/") {
+//!         break;
+//!     }
+//!     if let RefValue::Object(id) = record.value {
+//!         println!("{id:02x?} {}", String::from_utf8_lossy(record.name));
+//!     }
+//! }
+//! # Ok::<(), reftable::Error>(())
+//! ```
+//!
+//! # Writing
+//!
+//! ```
+//! use reftable::{RefRecord, RefValue, Stack, StackOptions};
+//!
+//! # let dir = tempfile::tempdir().expect("a folder");
+//! # let dir = dir.path();
+//! let stack = Stack::open(dir, StackOptions::default())?;
+//! stack.add(|writer| {
+//!     let index = stack.next_update_index()?;
+//!     writer.set_limits(index, index);
+//!     writer.add_ref(&RefRecord {
+//!         name: b"refs/heads/main",
+//!         update_index: index,
+//!         value: RefValue::Object(&[0x11; 20]),
+//!     })
+//! })?;
+//! let found = stack.read_ref(b"refs/heads/main", |record| record.update_index)?;
+//! assert_eq!(found, Some(1));
+//! # Ok::<(), reftable::Error>(())
+//! ```
+//!
+//! # Features
+//!
+//! `capi` (default) exports the C functions of `reftable.h` and generates the header. Rust programs
+//! want `default-features = false`.
+#![deny(unsafe_op_in_unsafe_fn)]
+
+mod block;
+pub mod error;
+mod format;
+pub mod fs;
+mod hash;
+pub mod merged;
+pub mod options;
+pub mod record;
+pub mod table;
+
+pub use error::{Corruption, Defect, Error, Result};
+pub use hash::HashId;
+pub use merged::MergedTable;
+pub use options::{Durability, StackOptions, WriteOptions};
+pub use record::{LogRecord, LogUpdate, LogValue, RefRecord, RefValue};
+pub use table::{Table, TableWriter};

@@ -1,0 +1,158 @@
+//! The index of a section, decoded: where each of its leaf blocks is and with which key it ends.
+//!
+//! A single lookup is served by the index blocks as they lie in the file. After some lookups it
+//! pays to have gone through all of them once: from then on one binary search replaces a descent
+//! through two or three blocks.
+
+use super::{Section, Table};
+use crate::block::{Block, Inflater, Records};
+use crate::error::Result;
+use crate::format::BlockType;
+use crate::record::Index;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// After so many lookups in a section its index is decoded. Decoding costs about as much as
+/// these.
+const LOOKUPS_BEFORE_DECODING: u32 = 256;
+/// No directory of more bytes of keys than this is kept.
+const MAX_KEY_BYTES: usize = 64 << 20;
+/// More levels than any index of 64-bit positions can need.
+const MAX_LEVELS: usize = 64;
+
+/// A directory that is made when it is worth it.
+#[derive(Debug, Default)]
+pub(crate) struct LazyDirectory {
+    lookups: AtomicU32,
+    /// `None` if the index is not as it should be; then every lookup descends through it.
+    directory: OnceLock<Option<Directory>>,
+}
+
+impl LazyDirectory {
+    /// The directory, if it has been made or it is time to.
+    pub(crate) fn get(&self, make: impl FnOnce() -> Option<Directory>) -> Option<&Directory> {
+        match self.directory.get() {
+            Some(directory) => directory.as_ref(),
+            None if self.lookups.fetch_add(1, Ordering::Relaxed) < LOOKUPS_BEFORE_DECODING => None,
+            None => self.directory.get_or_init(make).as_ref(),
+        }
+    }
+}
+
+/// The blocks of one level, by their last keys.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    keys: Vec<u8>,
+    /// For each block, where its key ends in `keys`, and its position.
+    blocks: Vec<(usize, u64)>,
+}
+
+impl Directory {
+    /// Position of the block in which to look for the first record at or after `key`: the first
+    /// one that ends there or later, else the last one.
+    pub(crate) fn block_for(&self, key: &[u8]) -> Option<u64> {
+        let (mut low, mut high) = (0, self.blocks.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            match self.key(middle) < key {
+                true => low = middle.saturating_add(1),
+                false => high = middle,
+            }
+        }
+        let block = self.blocks.get(low).or(self.blocks.last())?;
+        Some(block.1)
+    }
+
+    fn key(&self, n: usize) -> &[u8] {
+        let start = n.checked_sub(1).and_then(|before| self.blocks.get(before));
+        let start = start.map_or(0, |(end, _)| *end);
+        let end = self.blocks.get(n).map_or(start, |(end, _)| *end);
+        self.keys.get(start..end).unwrap_or_default()
+    }
+
+    fn last_key(&self) -> &[u8] {
+        self.key(self.blocks.len().saturating_sub(1))
+    }
+
+    fn push(&mut self, key: &[u8], position: u64) {
+        self.keys.extend_from_slice(key);
+        self.blocks.push((self.keys.len(), position));
+    }
+}
+
+impl Table {
+    /// The directory of the section of a type of blocks.
+    pub(super) fn directory(&self, kind: BlockType) -> Option<&LazyDirectory> {
+        let [refs, objects, logs] = &self.directories;
+        match kind {
+            BlockType::Ref => Some(refs),
+            BlockType::Obj => Some(objects),
+            BlockType::Log => Some(logs),
+            BlockType::Index => None,
+        }
+    }
+
+    /// Goes through the whole index of a section. `None` if anything about it is not as it should
+    /// be, or a block cannot be read.
+    pub(super) fn decode_index(
+        &self,
+        section: Section,
+        root: u64,
+        kind: BlockType,
+    ) -> Option<Directory> {
+        let mut inflater = Inflater::default();
+        let mut level = self.decode_root(section, root).ok()??;
+        for _ in 0..MAX_LEVELS {
+            let (_, first) = level.blocks.first()?;
+            let block = self.any_block_at(*first, &mut inflater).ok()?;
+            if block.kind == kind {
+                return Some(level);
+            }
+            let mut below = Directory::default();
+            for (_, position) in &level.blocks {
+                let block = self
+                    .block_at(*position, BlockType::Index, &mut inflater)
+                    .ok()?;
+                self.list_block(&block, section, &mut below).ok()??;
+            }
+            level = below;
+        }
+        None
+    }
+
+    fn decode_root(&self, section: Section, root: u64) -> Result<Option<Directory>> {
+        let mut inflater = Inflater::default();
+        let mut level = Directory::default();
+        let mut next = Some(self.block_at(root, BlockType::Index, &mut inflater)?);
+        while let Some(block) = next {
+            if self.list_block(&block, section, &mut level)?.is_none() {
+                return Ok(None);
+            }
+            next = self.next_block(&block, BlockType::Index, &mut inflater)?;
+        }
+        Ok(Some(level))
+    }
+
+    /// Adds the entries of an index block; `None` if they do not belong there.
+    fn list_block(
+        &self,
+        block: &Block,
+        section: Section,
+        level: &mut Directory,
+    ) -> Result<Option<()>> {
+        let context = self.context();
+        let mut records = Records::<Index>::default();
+        records.enter(block);
+        let flaw = |flaw| block.error(self.name(), flaw);
+        while records.advance(block, &context).map_err(flaw)? {
+            let position = records.span().position;
+            let ascends = level.blocks.is_empty() || records.key() > level.last_key();
+            let points_back = position >= section.start && position < block.place.position;
+            if !ascends || !points_back || level.keys.len() > MAX_KEY_BYTES {
+                return Ok(None);
+            }
+            level.push(records.key(), position);
+        }
+        Ok(Some(()))
+    }
+}

@@ -1,0 +1,205 @@
+//! Walking through a section of one table.
+
+use super::Table;
+use crate::block::{Block, Inflater, Records};
+use crate::error::{Error, Result};
+use crate::format::Flaw;
+use crate::record::{Context, Kind, LogRecord, Logs, RefRecord, Refs};
+use std::sync::Arc;
+
+/// After so many blocks in a row the source is told that this is a scan.
+const BLOCKS_BEFORE_SCAN: u32 = 2;
+
+/// The records of one section in the order of their keys, tombstones included.
+///
+/// Keeps its table alive. After an error, every further step gives that error again.
+#[derive(Debug)]
+pub(crate) struct SectionIter<K: Kind> {
+    table: Arc<Table>,
+    context: Context,
+    block: Option<Block>,
+    records: Records<K>,
+    blocks: u32,
+    inflater: Inflater,
+    /// What stopped the last step.
+    flaw: Option<Flaw>,
+    failed: Option<Box<Error>>,
+}
+
+impl<K: Kind> SectionIter<K> {
+    /// An iterator without records until it is sought.
+    pub(crate) fn new(table: &Arc<Table>) -> SectionIter<K> {
+        SectionIter {
+            table: Arc::clone(table),
+            context: table.context(),
+            block: None,
+            records: Records::default(),
+            blocks: 0,
+            inflater: Inflater::default(),
+            flaw: None,
+            failed: None,
+        }
+    }
+
+    /// Goes in front of the first record at or after `key`; of the very first for an empty key.
+    pub(crate) fn seek(&mut self, key: &[u8]) -> Result<()> {
+        self.failed = None;
+        self.block = None;
+        self.blocks = 0;
+        self.records.forget();
+        let result = self.seek_leaf(key);
+        self.remember(result)
+    }
+
+    fn seek_leaf(&mut self, key: &[u8]) -> Result<()> {
+        let mut leaf = self.table.leaf_for::<K>(key, &mut self.inflater)?;
+        while let Some(block) = leaf {
+            let flaw = |flaw| block.error(self.table.name(), flaw);
+            block.check_restarts().map_err(flaw)?;
+            if self
+                .records
+                .seek(&block, key, &self.context)
+                .map_err(flaw)?
+            {
+                self.block = Some(block);
+                return Ok(());
+            }
+            leaf = self
+                .table
+                .next_block(&block, K::BLOCK, &mut self.inflater)?;
+        }
+        Ok(())
+    }
+
+    /// Goes to the next record; false at the end.
+    #[inline(always)]
+    pub(crate) fn advance(&mut self) -> Result<bool> {
+        match self.step() {
+            true => Ok(true),
+            false => self.leave_block(),
+        }
+    }
+
+    /// Goes to the next record of the block; false if there is none or it is damaged.
+    ///
+    /// This is what a scan does a million times, so it has nothing to hand over but a bit.
+    #[inline(always)]
+    fn step(&mut self) -> bool {
+        let Some(block) = &self.block else {
+            return false;
+        };
+        match self.records.advance(block, &self.context) {
+            Ok(more) => more,
+            Err(flaw) => {
+                self.flaw = Some(flaw);
+                false
+            }
+        }
+    }
+
+    /// Goes on where [`SectionIter::step`] could not.
+    #[inline(never)]
+    fn leave_block(&mut self) -> Result<bool> {
+        let result = match (self.flaw.take(), &self.block) {
+            (Some(flaw), Some(block)) => Err(block.error(self.table.name(), flaw)),
+            _ => self.advance_block(),
+        };
+        self.remember(result)
+    }
+
+    /// Goes to the first record of the next block.
+    fn advance_block(&mut self) -> Result<bool> {
+        if let Some(error) = &self.failed {
+            return Err(error.again());
+        }
+        let Some(block) = self.block.take() else {
+            return Ok(false);
+        };
+        self.blocks = self.blocks.saturating_add(1);
+        if self.blocks == BLOCKS_BEFORE_SCAN {
+            self.table.expect_scan();
+        }
+        let Some(next) = self
+            .table
+            .next_block(&block, K::BLOCK, &mut self.inflater)?
+        else {
+            return Ok(false);
+        };
+        let flaw = |flaw| next.error(self.table.name(), flaw);
+        next.check_restarts().map_err(flaw)?;
+        self.records.enter(&next);
+        let more = self.records.advance(&next, &self.context).map_err(flaw)?;
+        self.block = Some(next);
+        Ok(more)
+    }
+
+    /// Makes an error last.
+    fn remember<T>(&mut self, result: Result<T>) -> Result<T> {
+        if let Err(error) = &result {
+            self.block = None;
+            self.failed = Some(Box::new(error.again()));
+        }
+        result
+    }
+
+    /// The key of the current record.
+    #[inline]
+    pub(crate) fn key(&self) -> &[u8] {
+        self.records.key()
+    }
+
+    /// Whether the current record is a tombstone.
+    #[inline]
+    pub(crate) fn is_deletion(&self) -> bool {
+        K::is_deletion(&self.records.span())
+    }
+
+    /// The current record; `None` if there is none.
+    #[inline(always)]
+    pub(crate) fn record(&self) -> Option<K::Record<'_>> {
+        let block = self.block.as_ref()?;
+        Some(self.records.record(block, &self.context))
+    }
+}
+
+/// The refs of one table in the order of their names, tombstones included.
+///
+/// Keeps its table alive. After an error, every further step gives that error again.
+#[derive(Debug)]
+pub struct RefIter(pub(crate) SectionIter<Refs>);
+
+impl RefIter {
+    /// The next ref; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] and the errors of the source.
+    #[expect(clippy::should_implement_trait, reason = "the record is lent")]
+    #[inline]
+    pub fn next(&mut self) -> Result<Option<RefRecord<'_>>> {
+        match self.0.advance()? {
+            true => Ok(self.0.record()),
+            false => Ok(None),
+        }
+    }
+}
+
+/// The log records of one table, by name and newest first, tombstones included.
+///
+/// Keeps its table alive. After an error, every further step gives that error again.
+#[derive(Debug)]
+pub struct LogIter(pub(crate) SectionIter<Logs>);
+
+impl LogIter {
+    /// The next record; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] and the errors of the source.
+    #[expect(clippy::should_implement_trait, reason = "the record is lent")]
+    #[inline]
+    pub fn next(&mut self) -> Result<Option<LogRecord<'_>>> {
+        match self.0.advance()? {
+            true => Ok(self.0.record()),
+            false => Ok(None),
+        }
+    }
+}

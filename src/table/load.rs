@@ -1,0 +1,203 @@
+//! Getting blocks from the source.
+
+use super::Table;
+use crate::block::{Block, BlockHead, Inflater, Placement};
+use crate::error::{Defect, Error, Result};
+use crate::format::{BLOCK_HEADER_LEN, BlockType, Flaw};
+use crate::options::DEFAULT_BLOCK_SIZE;
+use bytes::Bytes;
+
+/// How many bytes a log block may take in the file, however short it is when inflated.
+const MAX_STORED_SLACK: usize = 1 << 16;
+
+/// Where the blocks of one type are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Section {
+    /// Position of the first block.
+    pub(crate) start: u64,
+    /// Position of the first root block of its index, if it has one.
+    pub(crate) index: Option<u64>,
+}
+
+/// How a read of a block went.
+enum Loaded {
+    Block(Block),
+    /// A block of another type stands there.
+    Other,
+}
+
+impl Table {
+    /// The section of a type of blocks, unless the table has none.
+    pub(crate) fn section(&self, kind: BlockType) -> Option<Section> {
+        let footer = &self.footer;
+        let (start, index) = match kind {
+            BlockType::Ref if self.first == Some(BlockType::Ref) => (0, footer.ref_index),
+            BlockType::Obj if footer.obj != 0 => (footer.obj, footer.obj_index),
+            BlockType::Log => (self.log_start()?, footer.log_index),
+            _ => return None,
+        };
+        Some(Section {
+            start,
+            index: (index != 0).then_some(index),
+        })
+    }
+
+    /// Position behind the last block.
+    pub(crate) fn blocks_end(&self) -> u64 {
+        self.end
+    }
+
+    /// Tells the source that many blocks will be read.
+    pub(crate) fn expect_scan(&self) {
+        self.source.expect_scan();
+    }
+
+    /// An error about the block at `position`.
+    pub(crate) fn corrupt(&self, position: u64, defect: Defect) -> Error {
+        Error::corrupt(&self.name, position, defect)
+    }
+
+    /// The block at `position`, which must be of type `kind`.
+    pub(crate) fn block_at(
+        &self,
+        position: u64,
+        kind: BlockType,
+        inflater: &mut Inflater,
+    ) -> Result<Block> {
+        match self.load(position, None, Some(kind), inflater)? {
+            Loaded::Block(block) => Ok(block),
+            Loaded::Other => Err(self.corrupt(position, Defect::BadBlockType)),
+        }
+    }
+
+    /// The block at `position`, of whatever type.
+    pub(crate) fn any_block_at(&self, position: u64, inflater: &mut Inflater) -> Result<Block> {
+        match self.load(position, None, None, inflater)? {
+            Loaded::Block(block) => Ok(block),
+            Loaded::Other => Err(self.corrupt(position, Defect::BadBlockType)),
+        }
+    }
+
+    /// The block of type `kind` that follows `block`, unless another type or the end does.
+    pub(crate) fn next_block(
+        &self,
+        block: &Block,
+        kind: BlockType,
+        inflater: &mut Inflater,
+    ) -> Result<Option<Block>> {
+        let Some((position, bytes)) = self.skip_padding(block)? else {
+            return Ok(None);
+        };
+        match self.load(position, Some(bytes), Some(kind), inflater)? {
+            Loaded::Block(block) => Ok(Some(block)),
+            Loaded::Other => Ok(None),
+        }
+    }
+
+    /// Where the block after `block` starts, of whatever type; `None` at the end.
+    pub(crate) fn position_after(&self, block: &Block) -> Result<Option<u64>> {
+        Ok(self.skip_padding(block)?.map(|(position, _)| position))
+    }
+
+    /// How many bytes to read where a block is expected.
+    fn guess(&self, position: u64) -> usize {
+        let left = usize::try_from(self.end.saturating_sub(position)).unwrap_or(usize::MAX);
+        left.min(self.header.block_size.clamp(DEFAULT_BLOCK_SIZE, 1 << 16) as usize)
+    }
+
+    /// Finds the start of the next block behind `block` and its padding (format section 5.4), and
+    /// reads some bytes from there.
+    fn skip_padding(&self, block: &Block) -> Result<Option<(u64, Bytes)>> {
+        let from = block.end();
+        let mut position = from;
+        while position < self.end {
+            let bytes = self.source.read(position, self.guess(position))?;
+            let padding = bytes.iter().take_while(|byte| **byte == 0).count();
+            position = position.saturating_add(padding as u64);
+            let skipped = position.saturating_sub(from);
+            let allowed = match block.kind {
+                BlockType::Log => 0,
+                _ => u64::from(self.header.block_size.saturating_sub(1)),
+            };
+            if skipped > allowed {
+                return Err(self.corrupt(from, Defect::BadPadding));
+            }
+            if padding < bytes.len() {
+                return Ok(Some((position, bytes.slice(padding..))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Loads the block at `position`. `bytes` are some bytes from there, if they were read already.
+    fn load(
+        &self,
+        position: u64,
+        bytes: Option<Bytes>,
+        kind: Option<BlockType>,
+        inflater: &mut Inflater,
+    ) -> Result<Loaded> {
+        let header_off = match position {
+            0 => self.header.len(),
+            _ => 0,
+        };
+        let place = Placement {
+            position,
+            header_off,
+            room: self.end.saturating_sub(position),
+        };
+        if place.room < header_off.saturating_add(BLOCK_HEADER_LEN) as u64 {
+            return Err(self.corrupt(position, Defect::BadPosition));
+        }
+        let flaw = |flaw: Flaw| flaw.at(&self.name, position);
+        let mut bytes = match bytes {
+            Some(bytes) if bytes.len() >= BLOCK_HEADER_LEN => bytes,
+            _ => self.source.read(position, self.guess(position))?,
+        };
+        let type_at = bytes.get(header_off).copied().unwrap_or_default();
+        match BlockType::from_byte(type_at) {
+            Some(found) if kind.is_some_and(|kind| kind != found) => {
+                return Ok(Loaded::Other);
+            }
+            _ => {}
+        }
+        let head = BlockHead::read(&bytes, &place).map_err(flaw)?;
+        if head.kind == BlockType::Log {
+            return self
+                .inflate(bytes, head, place, inflater)
+                .map(Loaded::Block);
+        }
+        if bytes.len() < head.len {
+            bytes = self.source.read(position, head.len)?;
+        }
+        bytes.truncate(head.len);
+        let block = Block::plain(bytes, head, place).map_err(flaw)?;
+        Ok(Loaded::Block(block))
+    }
+
+    /// Inflates a log block, reading on until its stream ends.
+    fn inflate(
+        &self,
+        mut bytes: Bytes,
+        head: BlockHead,
+        place: Placement,
+        inflater: &mut Inflater,
+    ) -> Result<Block> {
+        let flaw = |flaw: Flaw| flaw.at(&self.name, place.position);
+        loop {
+            if let Some(block) = Block::inflate(&bytes, head, place, inflater).map_err(flaw)? {
+                return Ok(block);
+            }
+            // The length in the file is not stored: data that does not shrink takes more than
+            // the announced length.
+            // Not without bound, though: no encoder doubles what it is given.
+            let room = usize::try_from(place.room).unwrap_or(usize::MAX);
+            let room = room.min(head.len.saturating_mul(2).max(MAX_STORED_SLACK));
+            if bytes.len() >= room {
+                return Err(self.corrupt(place.position, Defect::Zlib));
+            }
+            let more = bytes.len().saturating_mul(2).max(head.len).min(room);
+            bytes = self.source.read(place.position, more)?;
+        }
+    }
+}

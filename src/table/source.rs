@@ -1,0 +1,169 @@
+//! Where the bytes of a table come from.
+
+use crate::error::{Error, Result};
+use crate::fs::{mmap, open_without_waiting};
+use bytes::Bytes;
+use std::fmt::Debug;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A file up to this length in bytes is read as a whole when it is opened: one call to the system
+/// serves all reads, and no descriptor stays open. Where files cannot be read at an offset by
+/// several threads, all are.
+const SMALL_FILE: u64 = if cfg!(unix) { 16 << 10 } else { u64::MAX };
+/// A file of which so many single blocks were read is mapped: a map costs as much as about this
+/// many reads.
+const READS_BEFORE_MAP: u32 = 24;
+
+/// The bytes of a table.
+///
+/// Blocks are handed out as [`Bytes`], which share their memory and give it back when the last
+/// of them is dropped.
+#[expect(clippy::len_without_is_empty, reason = "no table is empty")]
+pub trait BlockSource: Debug + Send + Sync {
+    /// Length of the table in bytes; never changes.
+    fn len(&self) -> u64;
+
+    /// Exactly `len` bytes from `offset`. The caller asks only for bytes below
+    /// [`BlockSource::len`].
+    fn read(&self, offset: u64, len: usize) -> Result<Bytes>;
+
+    /// Told when many blocks are about to be read one after the other.
+    fn expect_scan(&self) {}
+}
+
+/// Bytes in memory.
+#[derive(Clone, Debug)]
+pub struct MemorySource(Bytes);
+
+impl MemorySource {
+    /// Takes the bytes of a whole table.
+    pub fn new(bytes: impl Into<Bytes>) -> MemorySource {
+        MemorySource(bytes.into())
+    }
+}
+
+impl BlockSource for MemorySource {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read(&self, offset: u64, len: usize) -> Result<Bytes> {
+        slice(&self.0, offset, len).ok_or(Error::Misuse("read beyond the end of a table"))
+    }
+}
+
+fn slice(bytes: &Bytes, offset: u64, len: usize) -> Option<Bytes> {
+    let start = usize::try_from(offset).ok()?;
+    let end = start.checked_add(len)?;
+    (end <= bytes.len()).then(|| bytes.slice(start..end))
+}
+
+/// A file. Small ones are held in memory; of others single blocks are read where they lie, and
+/// they are mapped once a scan or many lookups begin.
+///
+/// The file must not be changed or cut while it is in use. Tables never are: they are complete
+/// before they get their name, and then only removed, which leaves open ones readable.
+#[derive(Debug)]
+pub struct FileSource {
+    path: PathBuf,
+    /// `None` if the file is in memory.
+    file: Option<File>,
+    len: u64,
+    reads: AtomicU32,
+    /// The whole file, once it is in memory or mapped; `None` if it cannot be mapped.
+    whole: OnceLock<Option<Bytes>>,
+}
+
+impl FileSource {
+    /// Opens a file.
+    pub fn open(path: &Path) -> io::Result<FileSource> {
+        FileSource::new(open_without_waiting(path)?, path)
+    }
+
+    /// Takes an open file; `path` is for errors.
+    pub fn new(file: File, path: &Path) -> io::Result<FileSource> {
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if !metadata.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        let mut source = FileSource {
+            path: path.to_path_buf(),
+            file: None,
+            len: metadata.len(),
+            reads: AtomicU32::new(0),
+            whole: OnceLock::new(),
+        };
+        if source.len <= SMALL_FILE {
+            let mut bytes = vec![0; usize::try_from(source.len).unwrap_or_default()];
+            read_whole(&file, &mut bytes)?;
+            source.whole = OnceLock::from(Some(Bytes::from(bytes)));
+        } else {
+            source.file = Some(file);
+        }
+        Ok(source)
+    }
+
+    /// The whole file, if it is in memory or can be mapped.
+    fn whole(&self) -> Option<&Bytes> {
+        let map = || Some(Bytes::from_owner(mmap::map(self.file.as_ref()?).ok()?));
+        let whole = self.whole.get_or_init(map).as_ref();
+        whole.filter(|bytes| bytes.len() as u64 >= self.len)
+    }
+}
+
+impl BlockSource for FileSource {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read(&self, offset: u64, len: usize) -> Result<Bytes> {
+        let many = || self.reads.fetch_add(1, Ordering::Relaxed) >= READS_BEFORE_MAP;
+        let whole = match self.whole.get() {
+            None if many() => self.whole(),
+            _ => self.whole.get().and_then(Option::as_ref),
+        };
+        let result = match (whole, &self.file) {
+            (Some(whole), _) => slice(whole, offset, len),
+            (None, Some(file)) => {
+                let mut bytes = vec![0; len];
+                read_at(file, &mut bytes, offset).map_err(Error::io("read", &self.path))?;
+                Some(Bytes::from(bytes))
+            }
+            (None, None) => None,
+        };
+        // Only a file that was cut after it was opened is shorter than it says.
+        let cut = || Error::io("read", &self.path)(io::ErrorKind::UnexpectedEof.into());
+        result.ok_or_else(cut)
+    }
+
+    fn expect_scan(&self) {
+        self.whole();
+    }
+}
+
+/// Fills `bytes` from the start of the file on.
+fn read_whole(mut file: &File, bytes: &mut [u8]) -> io::Result<()> {
+    if cfg!(unix) {
+        return read_at(file, bytes, 0);
+    }
+    file.read_exact(bytes)
+}
+
+/// Fills `bytes` from `offset` on, however many calls that takes.
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+/// Never called: every file is in memory.
+#[cfg(not(unix))]
+fn read_at(_file: &File, _bytes: &mut [u8], _offset: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
