@@ -80,6 +80,8 @@ mod hash;
 pub mod merged;
 pub mod options;
 pub mod record;
+pub mod refname;
+pub mod stack;
 pub mod table;
 
 pub use error::{Corruption, Defect, Error, Result};
@@ -87,4 +89,5 @@ pub use hash::HashId;
 pub use merged::MergedTable;
 pub use options::{Durability, StackOptions, WriteOptions};
 pub use record::{LogRecord, LogUpdate, LogValue, RefRecord, RefValue};
+pub use stack::{Addition, CompactionStats, LogExpiry, Stack};
 pub use table::{Table, TableWriter};

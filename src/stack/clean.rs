@@ -1,0 +1,66 @@
+//! Removes what crashes left behind.
+
+use super::list::{LIST, LOCK_SUFFIX, is_table_name, is_temporary_name};
+use super::{Inner, lock};
+use crate::error::{Error, Result};
+use crate::table::Table;
+use std::collections::HashSet;
+use std::io;
+
+impl Inner {
+    /// Removes unlisted tables and temporary files that no writer can be making.
+    ///
+    /// With the list locked no transaction is open, and no compaction begins. One that is under
+    /// way shows by the locks on its tables; then its temporary file stays, and so does every
+    /// table whose name other implementations might have given to a temporary file.
+    pub(super) fn clean(&self) -> Result<()> {
+        let _list_lock = lock::lock_list(self)?;
+        self.reload()?;
+        let snapshot = self.snapshot();
+        let listed: HashSet<&str> = snapshot.names.iter().map(String::as_str).collect();
+        let entries = self
+            .options
+            .fs
+            .entries(&self.dir)
+            .map_err(Error::io("list", &self.dir))?;
+        // Names that are no text are not of our making.
+        let names: Vec<&str> = entries.iter().filter_map(|entry| entry.to_str()).collect();
+        let list_lock = [LIST, LOCK_SUFFIX].concat();
+        let is_table_lock = |name: &&str| name.ends_with(LOCK_SUFFIX) && **name != *list_lock;
+        let compacting = names.iter().any(is_table_lock);
+        for name in names {
+            if listed.contains(name) {
+                continue;
+            }
+            let stale = if is_temporary_name(name) {
+                !compacting
+            } else {
+                name.ends_with(".ref")
+                    && (!compacting || is_table_name(name))
+                    && self.is_superseded(name, snapshot.merged.max_update_index())
+            };
+            if stale {
+                self.remove_stale(name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_stale(&self, name: &str) -> Result<()> {
+        let path = self.dir.join(name);
+        match self.options.fs.remove(&path) {
+            // Another process may be at the same: a compaction that removes what it replaced.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result.map_err(Error::io("remove", path)),
+        }
+    }
+
+    /// Whether a file is a table whose transactions the stack is past. What cannot be read is
+    /// left for a person to look at, and so is what is newer than the stack.
+    fn is_superseded(&self, name: &str, max_update_index: u64) -> bool {
+        let Ok(source) = self.options.fs.open(&self.dir.join(name)) else {
+            return false;
+        };
+        Table::open(source, name).is_ok_and(|table| table.max_update_index() <= max_update_index)
+    }
+}

@@ -1,0 +1,216 @@
+//! `tables.list` and the names of the files beside it.
+//!
+//! The list has one table's file name per line, oldest first, each ended by a newline. Readers
+//! here also take a list without the last newline and skip empty lines. Names carry no meaning;
+//! any that is a plain file name is taken.
+
+use crate::error::{Defect, Error, Result};
+use std::collections::HashSet;
+
+/// The file name of the list.
+pub(crate) const LIST: &str = "tables.list";
+/// What is added to a file's name to get the name of its lock.
+pub(crate) const LOCK_SUFFIX: &str = ".lock";
+/// A list may have this many bytes: more than 20,000 names as they are written today, where
+/// compaction keeps a stack at a few dozen.
+pub(crate) const LIST_LIMIT: u64 = 1 << 20;
+
+/// The names in the bytes of a list.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    let mut seen = HashSet::new();
+    let mut offset = 0;
+    for line in bytes.split(|&byte| byte == b'\n') {
+        let start = offset;
+        offset += line.len() as u64 + 1;
+        if line.is_empty() {
+            continue;
+        }
+        let refuse = |why: &str| Err(malformed(start, format!("{why}: {}", shown(line))));
+        if line.iter().any(|&byte| matches!(byte, b'/' | b'\\' | 0)) || matches!(line, b"." | b"..")
+        {
+            return refuse("not a plain file name");
+        }
+        let Ok(name) = std::str::from_utf8(line) else {
+            return refuse("not UTF-8");
+        };
+        if !seen.insert(name) {
+            return refuse("listed twice");
+        }
+        names.push(name.to_owned());
+    }
+    Ok(names)
+}
+
+/// The part of a line that fits into a message.
+fn shown(line: &[u8]) -> String {
+    let end = line.len().min(100);
+    line.get(..end)
+        .unwrap_or_default()
+        .escape_ascii()
+        .to_string()
+}
+
+/// The error about a list.
+pub(super) fn malformed(offset: u64, why: impl Into<String>) -> Error {
+    Error::corrupt_because(LIST, offset, Defect::BadTablesList, why)
+}
+
+/// The bytes of a list.
+///
+/// Refuses to make a list that [`parse`]'s caller would not read again.
+pub(super) fn encode(names: &[String]) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for name in names {
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(b'\n');
+    }
+    if bytes.len() as u64 > LIST_LIMIT {
+        return Err(malformed(LIST_LIMIT, "more tables than a list can have"));
+    }
+    Ok(bytes)
+}
+
+/// A table's final name. The random number keeps it apart from every table that ever had the
+/// same range, so an open handle that knows tables by name never mistakes one for another.
+pub(super) fn table_name(min: u64, max: u64, random: u32) -> String {
+    format!("0x{min:012x}-0x{max:012x}-{random:08x}.ref")
+}
+
+/// A table's name while it is being written.
+pub(super) fn temporary_name(min: u64, max: u64, random: u32, mut unique: u32) -> String {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut name = format!("0x{min:012x}-0x{max:012x}-{random:08x}.temp.");
+    for _ in 0..6 {
+        name.push(char::from(DIGITS[unique as usize % DIGITS.len()]));
+        unique /= 62;
+    }
+    name
+}
+
+/// Whether git or this library may have given `name` to a table, with or without random part.
+pub(crate) fn is_table_name(name: &str) -> bool {
+    name.strip_suffix(".ref").is_some_and(is_range)
+}
+
+/// Whether git or this library may have given `name` to a table being written.
+pub(crate) fn is_temporary_name(name: &str) -> bool {
+    name.rsplit_once(".temp.").is_some_and(|(range, unique)| {
+        unique.len() == 6
+            && unique.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && is_range(range)
+    })
+}
+
+fn is_range(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let index = |part: Option<&str>| {
+        part.and_then(|part| part.strip_prefix("0x"))
+            .is_some_and(|digits| is_hex(digits, 12, 16))
+    };
+    index(parts.next())
+        && index(parts.next())
+        && parts.next().is_none_or(|random| is_hex(random, 8, 8))
+        && parts.next().is_none()
+}
+
+fn is_hex(text: &str, min: usize, max: usize) -> bool {
+    let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    (min..=max).contains(&text.len()) && text.bytes().all(digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(bytes: &[u8]) -> Vec<String> {
+        parse(bytes).unwrap()
+    }
+
+    #[test]
+    fn blank_lines_and_a_missing_last_newline_are_accepted() {
+        assert!(names(b"").is_empty());
+        assert!(names(b"\n\n").is_empty());
+        assert_eq!(names(b"\na.ref\n\nb.ref"), ["a.ref", "b.ref"]);
+    }
+
+    #[test]
+    fn a_carriage_return_is_part_of_the_name() {
+        assert_eq!(names(b"a.ref\r\n"), ["a.ref\r"]);
+    }
+
+    #[test]
+    fn names_that_could_leave_the_folder_are_refused() {
+        let bad: [&[u8]; 8] = [
+            b"../x.ref",
+            b"/x.ref",
+            b"a\\b.ref",
+            b"a\0b.ref",
+            b".",
+            b"..",
+            b"a/",
+            b"\xff.ref",
+        ];
+        for line in bad {
+            let list = [b"ok.ref\n", line, b"\n"].concat();
+            let Err(Error::Corrupt(corruption)) = parse(&list) else {
+                panic!("accepted {}", line.escape_ascii());
+            };
+            assert_eq!(corruption.defect, Defect::BadTablesList);
+            assert_eq!(corruption.offset, 7);
+        }
+    }
+
+    #[test]
+    fn a_name_twice_is_refused() {
+        assert_eq!(
+            parse(b"a\nb\na\n").unwrap_err().defect(),
+            Some(Defect::BadTablesList)
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let list = vec!["a.ref".to_owned(), "b.ref".to_owned()];
+        let bytes = encode(&list).unwrap();
+        assert_eq!(bytes, b"a.ref\nb.ref\n");
+        assert_eq!(names(&bytes), list);
+    }
+
+    #[test]
+    fn a_list_that_nobody_could_read_is_not_written() {
+        let list = vec!["x".repeat(1 << 10); 1 << 10];
+        assert!(encode(&list).is_err());
+    }
+
+    #[test]
+    fn names_of_tables_have_at_least_twelve_digits() {
+        assert_eq!(
+            table_name(1, 0x1f, 0xab),
+            "0x000000000001-0x00000000001f-000000ab.ref"
+        );
+        assert!(is_table_name(&table_name(0, u64::MAX, u32::MAX)));
+        assert!(is_table_name("0x000000000001-0x000000000001.ref"));
+        assert!(!is_table_name("000000000001-000000000001-00000000_7.ref"));
+        assert!(!is_table_name("orphan.ref"));
+    }
+
+    #[test]
+    fn temporary_names_are_told_from_foreign_files() {
+        for unique in [0, 1, 61, 62, u32::MAX] {
+            let name = temporary_name(1, 2, 3, unique);
+            assert!(is_temporary_name(&name), "{name}");
+            assert!(!is_table_name(&name), "{name}");
+        }
+        assert!(is_temporary_name(
+            "0x000000000001-0x000000000001.temp.aB3xYz"
+        ));
+        for foreign in [
+            "notes.temp.aB3xYz",
+            "0x000000000001-0x000000000001.temp.a",
+            "x.txt",
+        ] {
+            assert!(!is_temporary_name(foreign), "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The one way in which tables become part of a stack: the steps P1 to P7 of
+//! `docs/durability.md`. Their order is what a power cut at any moment relies on.
+
+use super::Inner;
+use super::list::{LIST, encode, table_name};
+use super::staged::StagedTable;
+use crate::error::{Error, Result};
+use crate::fs::PendingFile;
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+
+/// How many random names are tried for a table.
+const NAME_TRIES: u32 = 100;
+
+/// A final name for a table, which no file in the folder has. The list must be locked.
+fn choose_name(inner: &Inner, table: &StagedTable) -> Result<String> {
+    let (min, max) = (table.min_update_index, table.max_update_index);
+    let fs = &inner.options.fs;
+    for _ in 0..NAME_TRIES {
+        let name = table_name(min, max, fs.random());
+        let path = inner.dir.join(&name);
+        match fs.modified(&path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(name),
+            Err(error) => return Err(Error::io("look for", path)(error)),
+        }
+    }
+    Err(Error::io("find a free name in", &inner.dir)(
+        io::ErrorKind::AlreadyExists.into(),
+    ))
+}
+
+/// Makes the list consist of `below`, the new `tables`, and `above`. `lock` is the list's lock.
+///
+/// Unlocks in any case. If this fails, the stack is as it was and the tables are gone.
+pub(super) fn publish(
+    inner: &Inner,
+    mut lock: Box<dyn PendingFile>,
+    below: &[String],
+    tables: Vec<StagedTable>,
+    above: &[String],
+) -> Result<Committed> {
+    let new = tables.iter().map(|table| choose_name(inner, table));
+    let new = new.collect::<Result<Vec<_>>>()?;
+    let names = [below, &new, above].concat();
+    let list = encode(&names)?;
+    let mut placed = Placed {
+        inner,
+        paths: Vec::new(),
+    };
+    let mut in_memory = HashMap::new();
+    for (table, name) in tables.into_iter().zip(new) {
+        // P1 and P2: the tables.
+        let path = inner.dir.join(&name);
+        if let Some(bytes) = table.place(inner, &path)? {
+            in_memory.insert(name, bytes);
+        }
+        placed.paths.push(path);
+    }
+    // P3: the new list, in the file that is the lock.
+    let lock_path = lock.path().to_path_buf();
+    lock.write_all(&list)
+        .map_err(Error::io("write", &lock_path))?;
+    if inner.is_durable() {
+        // P4: its bytes, before it takes effect.
+        lock.sync().map_err(Error::io("sync", &lock_path))?;
+        // P5: the names of the tables, likewise.
+        sync_dir(inner)?;
+    }
+    // P6: the commit point, which unlocks.
+    let list_path = inner.dir.join(LIST);
+    lock.persist(&list_path)
+        .map_err(Error::io("rename to", &list_path))?;
+    placed.paths.clear();
+    // P7: the name of the list; from here on the change stays.
+    let synced = if inner.is_durable() {
+        sync_dir(inner)
+    } else {
+        Ok(())
+    };
+    Ok(Committed {
+        synced,
+        names,
+        in_memory,
+    })
+}
+
+/// A change that took effect.
+#[must_use]
+pub(super) struct Committed {
+    /// If this is an error, a power cut may still undo the change.
+    pub(super) synced: Result<()>,
+    /// The list that took effect.
+    pub(super) names: Vec<String>,
+    /// The bytes of new tables, by name, as far as they are in memory.
+    pub(super) in_memory: HashMap<String, Bytes>,
+}
+
+fn sync_dir(inner: &Inner) -> Result<()> {
+    let result = inner.options.fs.sync_dir(&inner.dir);
+    result.map_err(Error::io("sync", &inner.dir))
+}
+
+/// Tables under their final names that no list names yet; removed unless the list comes to be.
+struct Placed<'a> {
+    inner: &'a Inner,
+    paths: Vec<PathBuf>,
+}
+
+impl Drop for Placed<'_> {
+    fn drop(&mut self) {
+        for path in &self.paths {
+            // What cannot be removed is ignored by every reader, and `clean` finds it.
+            let _ = self.inner.options.fs.remove(path);
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Loading the list and the tables it names.
+
+use super::Inner;
+use super::list::{LIST, LIST_LIMIT, malformed, parse};
+use super::lock::longer_pause;
+use super::publish::Committed;
+use crate::error::{Error, Result};
+use crate::merged::MergedTable;
+use crate::options::StackOptions;
+use crate::table::{MemorySource, Table};
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long, at least, a reload goes on while the list keeps changing under it.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How many times, at least, a reload tries while the list keeps changing under it.
+const MIN_TRIES: u32 = 3;
+
+/// One state of the stack. Never changes; whoever holds it can read from it for ever.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    /// The tables' names, oldest first.
+    pub(super) names: Vec<String>,
+    /// The tables, tombstones shown.
+    pub(super) merged: MergedTable,
+    /// The tables, tombstones hidden.
+    pub(super) visible: MergedTable,
+    /// Counts the states of one handle.
+    pub(super) generation: u64,
+}
+
+impl Snapshot {
+    pub(super) fn empty(options: &StackOptions) -> Result<Snapshot> {
+        Snapshot::new(Vec::new(), Vec::new(), options)
+    }
+
+    fn new(
+        names: Vec<String>,
+        tables: Vec<Arc<Table>>,
+        options: &StackOptions,
+    ) -> Result<Snapshot> {
+        let merged = MergedTable::new(tables, options.write.hash)?;
+        if options.ascending_ranges {
+            merged.check_ranges()?;
+        }
+        Ok(Snapshot {
+            names,
+            visible: merged.clone().hiding_deletions(),
+            merged,
+            generation: 0,
+        })
+    }
+
+    pub(super) fn tables(&self) -> &[Arc<Table>] {
+        self.merged.tables()
+    }
+
+    /// The update index of the transaction after this state.
+    pub(super) fn next_update_index(&self) -> Result<u64> {
+        let next = self.merged.max_update_index().checked_add(1);
+        next.ok_or(Error::Misuse("the update indexes are used up"))
+    }
+}
+
+/// The snapshot in use.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    pub(super) snapshot: Arc<Snapshot>,
+    /// Counts how often the list was found to be that of the snapshot. Who read the list before
+    /// the last time knows an older one.
+    pub(super) looks: u64,
+}
+
+impl Inner {
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.view().snapshot)
+    }
+
+    /// The names in the list on disk; a missing list or folder is an empty stack.
+    pub(super) fn read_list(&self) -> Result<Vec<String>> {
+        let path = self.dir.join(LIST);
+        match self.options.fs.read(&path, LIST_LIMIT) {
+            Ok(bytes) => parse(&bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                Err(malformed(LIST_LIMIT, "more bytes than a list can have"))
+            }
+            Err(error) => Err(Error::io("read", path)(error)),
+        }
+    }
+
+    /// Brings the view up to date; whether it changed.
+    ///
+    /// The list may be replaced, and tables it named be removed, between reading it and opening
+    /// them. Then another look is due; only if the list still names a missing table, or never
+    /// comes to rest, the table counts as lost.
+    pub(super) fn reload(&self) -> Result<bool> {
+        let fs = &self.options.fs;
+        let start = fs.now();
+        let mut pause = Duration::ZERO;
+        let mut tries = 0;
+        loop {
+            // Threads that share the handle may overtake each other between the look at the list
+            // and the change of the view. Then another look is due, which is no try: the other
+            // thread got on.
+            let seen = self.view().clone();
+            let current = &seen.snapshot;
+            let names = self.read_list()?;
+            if current.names == names {
+                if self.confirm(current) {
+                    return Ok(false);
+                }
+                continue;
+            }
+            let error = match self.load(current, &names, &HashMap::new()) {
+                Ok(snapshot) => {
+                    if self.install(snapshot, &seen) {
+                        return Ok(true);
+                    }
+                    continue;
+                }
+                Err(error @ Error::NotFound { .. }) => error,
+                Err(error) => return Err(error),
+            };
+            tries += 1;
+            if self.read_list()? == names {
+                return Err(error);
+            }
+            if tries >= MIN_TRIES && fs.now().saturating_sub(start) >= PATIENCE {
+                return Err(error);
+            }
+            pause = longer_pause(self, pause);
+            fs.sleep(pause);
+        }
+    }
+
+    /// Makes a change the view, which was `base` when its list took effect.
+    ///
+    /// The list needs not be read again: what we have written is one state of the stack. Only if
+    /// somebody else has replaced it already, or another thread the view, it is.
+    /// `seen` is the view from before that.
+    pub(super) fn adopt(
+        &self,
+        seen: &View,
+        base: &Arc<Snapshot>,
+        committed: &Committed,
+    ) -> Result<()> {
+        if Arc::ptr_eq(&seen.snapshot, base) {
+            match self.load(base, &committed.names, &committed.in_memory) {
+                Ok(snapshot) => {
+                    if self.install(snapshot, seen) {
+                        return Ok(());
+                    }
+                }
+                Err(Error::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.reload().map(|_| ())
+    }
+
+    /// Opens what `names` has and `current` has not, taking bytes that are in memory from there.
+    fn load(
+        &self,
+        current: &Snapshot,
+        names: &[String],
+        in_memory: &HashMap<String, Bytes>,
+    ) -> Result<Snapshot> {
+        let known = current.names.iter().map(String::as_str);
+        let known: HashMap<&str, &Arc<Table>> = known.zip(current.tables()).collect();
+        let tables = names.iter().map(|name| match known.get(name.as_str()) {
+            Some(&table) => Ok(Arc::clone(table)),
+            None => match in_memory.get(name) {
+                Some(bytes) => Table::open(Arc::new(MemorySource::new(bytes.clone())), name),
+                None => self.open_table(name),
+            }
+            .map(Arc::new),
+        });
+        let tables = tables.collect::<Result<_>>()?;
+        Snapshot::new(names.to_vec(), tables, &self.options)
+    }
+
+    fn open_table(&self, name: &str) -> Result<Table> {
+        let path = self.dir.join(name);
+        match self.options.fs.open(&path) {
+            Ok(source) => Table::open(source, name),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::NotFound { path }),
+            Err(error) => Err(Error::io("open", path)(error)),
+        }
+    }
+
+    pub(super) fn view(&self) -> MutexGuard<'_, View> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the list is that of `current`, if `current` still is the view.
+    fn confirm(&self, current: &Arc<Snapshot>) -> bool {
+        let mut view = self.view();
+        let unchanged = Arc::ptr_eq(&view.snapshot, current);
+        view.looks += u64::from(unchanged);
+        unchanged
+    }
+
+    /// Makes `snapshot` the view, if the view still is what was `seen` before the list was read.
+    fn install(&self, mut snapshot: Snapshot, seen: &View) -> bool {
+        let mut view = self.view();
+        let unchanged = view.looks == seen.looks;
+        if unchanged {
+            snapshot.generation = view.snapshot.generation + 1;
+            view.snapshot = Arc::new(snapshot);
+            view.looks += 1;
+        }
+        unchanged
+    }
+}
+
+/// The folder, independent of the process's current one.
+pub(super) fn absolute(dir: &Path) -> Result<PathBuf> {
+    std::path::absolute(dir).map_err(Error::io("find", dir))
+}
