@@ -83,6 +83,7 @@ pub mod record;
 pub mod refname;
 pub mod stack;
 pub mod table;
+pub mod verify;
 
 pub use error::{Corruption, Defect, Error, Result};
 pub use hash::HashId;

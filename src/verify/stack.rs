@@ -1,0 +1,165 @@
+//! The folder of a stack: the list, every table in it, and what lies beside them.
+
+use super::{Finding, Kind, Severity, verify_table};
+use crate::error::{Defect, Error};
+use crate::options::StackOptions;
+use crate::stack::list::{LIST, LIST_LIMIT, LOCK_SUFFIX, is_table_name, is_temporary_name, parse};
+use crate::table::Table;
+use std::io;
+use std::path::Path;
+use std::time::SystemTime;
+
+/// Checks a stack: its list, each table it names, their order, and the other files in the folder.
+///
+/// Of `options`, the hash and the file system count. Nothing is locked, so what other processes
+/// change meanwhile may show: a lock or a table not yet listed is no more than a warning for that
+/// reason. A folder that does not exist is an empty stack.
+pub fn verify_stack(dir: impl AsRef<Path>, options: &StackOptions) -> Vec<Finding> {
+    let mut check = Check {
+        dir: dir.as_ref(),
+        options,
+        findings: Vec::new(),
+    };
+    if let Some(names) = check.list() {
+        check.tables(&names);
+        check.other_files(&names);
+    }
+    check.findings
+}
+
+struct Check<'a> {
+    dir: &'a Path,
+    options: &'a StackOptions,
+    findings: Vec<Finding>,
+}
+
+impl Check<'_> {
+    fn found(&mut self, file: &str, severity: Severity, kind: Kind, detail: Option<String>) {
+        self.findings
+            .push(Finding::about(file, severity, kind, detail));
+    }
+
+    /// The names in the list; `None` if it cannot be read.
+    fn list(&mut self) -> Option<Vec<String>> {
+        let bytes = match self.options.fs.read(&self.dir.join(LIST), LIST_LIMIT) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => {
+                let kind = match error.kind() {
+                    io::ErrorKind::FileTooLarge => Kind::Defect(Defect::BadTablesList),
+                    _ => Kind::IoError,
+                };
+                self.found(LIST, Severity::Error, kind, Some(error.to_string()));
+                return None;
+            }
+        };
+        if bytes.last().is_some_and(|byte| *byte != b'\n') {
+            self.found(LIST, Severity::Warning, Kind::NoFinalNewline, None);
+        }
+        match parse(&bytes) {
+            Ok(names) => Some(names),
+            Err(error) => {
+                self.findings.push(Finding::error(LIST, &error));
+                None
+            }
+        }
+    }
+
+    /// Each listed table, and its range against that of the table before.
+    fn tables(&mut self, names: &[String]) {
+        let mut last_max = None;
+        for name in names {
+            let Some(table) = self.table(name) else {
+                continue;
+            };
+            let (min, max) = (table.min_update_index(), table.max_update_index());
+            if last_max.is_some_and(|last| min <= last) {
+                let detail = format!("{min} to {max} after {}", last_max.unwrap_or_default());
+                self.found(
+                    name,
+                    Severity::Warning,
+                    Kind::UpdateIndexRange,
+                    Some(detail),
+                );
+            }
+            last_max = last_max.max(Some(max));
+        }
+    }
+
+    /// Checks one table; gives it if it can be opened.
+    fn table(&mut self, name: &str) -> Option<Table> {
+        if !is_table_name(name) {
+            self.found(name, Severity::Note, Kind::TableName, None);
+        }
+        let path = self.dir.join(name);
+        let source = match self.options.fs.open(&path) {
+            Ok(source) => source,
+            Err(error) => {
+                let error = match error.kind() {
+                    io::ErrorKind::NotFound => Error::NotFound { path },
+                    _ => Error::io("open", path)(error),
+                };
+                self.findings.push(Finding::error(name, &error));
+                return None;
+            }
+        };
+        self.findings.extend(verify_table(source.clone(), name));
+        let table = Table::open(source, name).ok()?;
+        let (expected, found) = (self.options.write.hash, table.hash());
+        if found != expected {
+            let detail = format!("{found} instead of {expected}");
+            self.found(name, Severity::Error, Kind::HashMismatch, Some(detail));
+        }
+        Some(table)
+    }
+
+    /// Locks and left-overs. Files of other programs are their own business.
+    fn other_files(&mut self, listed: &[String]) {
+        let entries = match self.options.fs.entries(self.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => {
+                let detail = Some(error.to_string());
+                return self.found(".", Severity::Error, Kind::IoError, detail);
+            }
+        };
+        let mut names: Vec<String> = entries
+            .iter()
+            .map(|entry| entry.to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        for name in names {
+            let kind = if is_lock_name(&name) {
+                Kind::Lock
+            } else if is_temporary_name(&name) {
+                Kind::StrayFile
+            } else if is_table_file(&name) && !listed.contains(&name) {
+                Kind::StrayTable
+            } else {
+                continue;
+            };
+            let age = self.age(&name);
+            self.found(&name, Severity::Warning, kind, age);
+        }
+    }
+
+    /// How long ago a file was written.
+    fn age(&self, name: &str) -> Option<String> {
+        let modified = self.options.fs.modified(&self.dir.join(name)).ok()?;
+        let age = SystemTime::now().duration_since(modified).ok()?;
+        Some(format!("written {} s ago", age.as_secs()))
+    }
+}
+
+fn is_lock_name(name: &str) -> bool {
+    name.strip_suffix(LOCK_SUFFIX)
+        .is_some_and(|locked| locked == LIST || is_table_file(locked))
+}
+
+/// Whether some writer gives tables such names: JGit ends those without refs with `.log`.
+fn is_table_file(name: &str) -> bool {
+    let stem = name
+        .strip_suffix(".ref")
+        .or_else(|| name.strip_suffix(".log"));
+    stem.is_some_and(|stem| !stem.is_empty())
+}
