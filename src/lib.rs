@@ -73,6 +73,8 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod block;
+#[cfg(feature = "capi")]
+mod capi;
 pub mod error;
 mod format;
 pub mod fs;

@@ -1,0 +1,103 @@
+//! Keeps the C header and the list of exported functions in `include/` up to date with the source.
+//!
+//! Both are committed, so that a C program needs no Rust to compile; a build that changes them
+//! says so. Without the feature `capi` there is nothing to do.
+
+use std::error::Error;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=build.rs");
+    #[cfg(feature = "capi")]
+    header::generate()?;
+    Ok(())
+}
+
+#[cfg(feature = "capi")]
+mod header {
+    use std::error::Error;
+    use std::path::{Path, PathBuf};
+    use std::{env, fs};
+
+    /// The header's text before its declarations.
+    const INTRODUCTION: &str = "\
+/*
+ * Reading and writing git's reftables. Made from src/capi/v16 by build.rs; do not edit.
+ *
+ * The functions are those of reftable.h in git's series v16 of June 2020.
+ *
+ * Results: unless something else is said, 0 is success, 1 is \"not found\" or \"at the end\", and
+ * negative values are errors: see enum reftable_error, reftable_error_str and
+ * reftable_error_to_errno. NULL where a value is needed is REFTABLE_API_ERROR. Functions that free
+ * something accept NULL.
+ *
+ * Memory: a record handed out belongs to the caller, each of its pointers being a block of malloc's
+ * (see reftable_set_alloc). Pointers described as belonging to a stack or a writer live as long as
+ * that does. Strings are bytes in no particular encoding, ended by NUL.
+ *
+ * Threads: one thread at a time uses an object and what was made from it.
+ */";
+
+    pub(crate) fn generate() -> Result<(), Box<dyn Error>> {
+        for input in ["src/capi/v16", "cbindgen.toml", "Cargo.toml", "include"] {
+            println!("cargo::rerun-if-changed={input}");
+        }
+        let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+        let mut config = cbindgen::Config::from_file(root.join("cbindgen.toml"))?;
+        config.header = Some(INTRODUCTION.to_owned());
+        config.include_guard = Some("REFTABLE_H".to_owned());
+        config.after_includes = Some(version_macros()?);
+        config.export.include = ["reftable_error", "reftable_block"]
+            .map(str::to_owned)
+            .into();
+        let bindings = cbindgen::Builder::new()
+            .with_config(config)
+            .with_src(root.join("src/capi/v16/mod.rs"))
+            .generate()?;
+
+        let mut header = Vec::new();
+        bindings.write(&mut header);
+        update(&root.join("include/reftable.h"), &header)?;
+
+        let listed = PathBuf::from(env::var("OUT_DIR")?).join("symbols");
+        bindings.generate_symfile(&listed);
+        let symbols = names(&fs::read_to_string(listed)?);
+        update(&root.join("include/reftable.symbols"), symbols.as_bytes())
+    }
+
+    /// The package's version for the preprocessor.
+    fn version_macros() -> Result<String, Box<dyn Error>> {
+        let part = |name: &str| env::var(format!("CARGO_PKG_VERSION{name}"));
+        Ok(format!(
+            "\n/* The version of this header; reftable_version() is that of the library. */\n\
+             #define REFTABLE_VERSION \"{}\"\n\
+             #define REFTABLE_VERSION_MAJOR {}\n\
+             #define REFTABLE_VERSION_MINOR {}\n\
+             #define REFTABLE_VERSION_PATCH {}",
+            part("")?,
+            part("_MAJOR")?,
+            part("_MINOR")?,
+            part("_PATCH")?,
+        ))
+    }
+
+    /// The names in a symbol file as cbindgen writes it for linkers, sorted, one a line.
+    fn names(symbol_file: &str) -> String {
+        let mut names: Vec<&str> = symbol_file
+            .lines()
+            .map(|line| line.trim().trim_end_matches(';'))
+            .filter(|name| !name.is_empty() && !name.contains(['{', '}']))
+            .collect();
+        names.sort_unstable();
+        names.iter().map(|name| format!("{name}\n")).collect()
+    }
+
+    /// Writes a file if that changes it. A package in a registry cannot be written to, and need not.
+    fn update(path: &Path, text: &[u8]) -> Result<(), Box<dyn Error>> {
+        if fs::read(path).is_ok_and(|old| old == text) {
+            return Ok(());
+        }
+        println!("cargo::warning={} changed; commit it", path.display());
+        fs::write(path, text)?;
+        Ok(())
+    }
+}

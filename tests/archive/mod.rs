@@ -1,0 +1,81 @@
+//! The static library that C programs link, as cargo built it for these tests.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot build its program has nothing better to do"
+)]
+#![allow(dead_code, reason = "each test program uses its part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// What a program that links the library links besides. `reftable.pc` has the same list.
+pub(crate) const NATIVE_LIBS: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
+
+/// The root of the package.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file or folder for this test program alone.
+pub(crate) fn scratch(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_CRATE_NAME"));
+    std::fs::create_dir_all(&dir).unwrap();
+    dir.join(name)
+}
+
+/// Runs `cargo` on the library with the features that the tests were built with.
+pub(crate) fn cargo(command: &str) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(root())
+        .args([command, "--lib", "--message-format", "json"])
+        .args(["--no-default-features", "--features", "capi"]);
+    cargo
+}
+
+/// Output of a command that has to succeed.
+pub(crate) fn run(command: &mut Command) -> Output {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// The archive. Cargo is asked for its path: the newest file of that name in the target folder may
+/// well have been built with other features. It is copied, since the next build replaces it.
+pub(crate) fn archive() -> &'static Path {
+    static ARCHIVE: OnceLock<PathBuf> = OnceLock::new();
+    ARCHIVE.get_or_init(|| {
+        let output = run(&mut cargo("build"));
+        let messages = String::from_utf8(output.stdout).unwrap();
+        let path = messages
+            .lines()
+            .filter(|line| line.contains(r#""reason":"compiler-artifact""#))
+            .flat_map(|line| line.split('"'))
+            .find(|text| text.ends_with("libreftable.a"))
+            .expect("cargo names no libreftable.a");
+        let copy = scratch("libreftable.a");
+        std::fs::copy(path, &copy).unwrap();
+        copy
+    })
+}
+
+/// The C compiler, or the one that the variable `variable` names.
+pub(crate) fn compiler(variable: &str, default: &str) -> Command {
+    let name = std::env::var(variable).unwrap_or_else(|_| default.to_owned());
+    let mut words = name.split_whitespace();
+    let mut command = Command::new(words.next().unwrap_or(default));
+    command.args(words);
+    command
+}
