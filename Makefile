@@ -1,0 +1,127 @@
+# libreftable: build, test, install. GNU make. `make help` lists the targets.
+#
+# Cargo compiles; this file adds what cargo does not do: an archive that exports nothing but the
+# functions of reftable.h, a shared library with a SONAME, C tests under valgrind and a sanitizer,
+# and installing. Set V=1 to see the commands.
+
+CARGO ?= cargo
+GIT ?= git
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+export CARGO CC
+
+# Where cargo puts its results, and where the finished ones go.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BUILD := build
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+# Changes only when programs have to be linked again.
+SONAME := libreftable.so.0
+
+SOURCES := Cargo.toml Cargo.lock build.rs cbindgen.toml $(shell find src -name '*.rs')
+C_TESTS := $(wildcard c-tests/*.h c-tests/v16/*.[ch])
+
+# Scripts that build a git on top of this library, for `make check-git`; skipped where they are not.
+GIT_V16 ?= ../shared/git-v16
+SEED ?= $(firstword $(wildcard $(GIT_V16)/../seed/*.txt))
+GIT_SRC ?= -
+
+# Nothing is suppressed.
+VALGRIND := valgrind -q --error-exitcode=99 --leak-check=full \
+	--errors-for-leak-kinds=definite,indirect,possible
+
+Q := $(if $(V),,@)
+
+.PHONY: all help setup demo test valgrind asan check-git check-git-suite headers header-check \
+	install uninstall clean
+
+all: $(BUILD)/libreftable.a $(BUILD)/libreftable.so header-check
+
+help:
+	@echo 'make                  build/libreftable.a and build/libreftable.so'
+	@echo 'make demo             write refs from C, let git list them'
+	@echo 'make test             formatting, lints, docs, all tests, exported symbols'
+	@echo 'make valgrind         the C tests under valgrind'
+	@echo 'make asan             the C tests with AddressSanitizer in the library and in them'
+	@echo 'make check-git        build a git on the library and test it (needs GIT_V16=folder)'
+	@echo 'make check-git-suite  part of the test suite of that git, compared with a list of results'
+	@echo 'make headers          make include/ again from the source'
+	@echo 'make header-check     fails if include/ is not what the source says'
+	@echo 'make install          below PREFIX=$(PREFIX), inside DESTDIR'
+	@echo 'make uninstall clean'
+
+# Installs what is missing if it can, else says what is missing.
+setup:
+	$(Q)scripts/setup
+
+# One relocatable object: two Rust libraries in one program would otherwise clash.
+$(BUILD)/libreftable.a: $(SOURCES) include/reftable.h include/reftable.symbols scripts/localise | setup
+	$(Q)$(CARGO) rustc -q --release --lib --crate-type staticlib --target-dir $(TARGET)
+	$(Q)mkdir -p $(BUILD)
+	$(Q)scripts/localise $(TARGET)/release/libreftable.a include/reftable.symbols $@
+	@echo "$@: $$(wc -c <$@) bytes, version $(VERSION)"
+
+# Cargo makes them, should they be missing.
+include/reftable.h include/reftable.symbols: ;
+
+# Cargo.toml does not list this crate type, or every Rust program that uses the crate would get one.
+$(BUILD)/libreftable.so: $(SOURCES) | setup
+	$(Q)$(CARGO) rustc -q --release --lib --crate-type cdylib --target-dir $(TARGET) -- \
+		-C link-arg=-Wl,-soname,$(SONAME)
+	$(Q)mkdir -p $(BUILD)
+	$(Q)objcopy --strip-debug $(TARGET)/release/libreftable.so $@
+	$(Q)ln -sf libreftable.so $(BUILD)/$(SONAME)
+	@echo "$@: $$(wc -c <$@) bytes, $(SONAME)"
+
+$(BUILD)/refs: examples/c/refs.c include/reftable.h $(BUILD)/libreftable.a
+	$(Q)$(CC) -std=c99 -Wall -Wextra -O2 -g -Iinclude $< $(BUILD)/libreftable.a -o $@
+
+demo: $(BUILD)/refs
+	$(Q)GIT=$(GIT) scripts/demo $(BUILD)/refs
+
+test: $(BUILD)/libreftable.a $(BUILD)/libreftable.so
+	$(Q)scripts/test $(BUILD)
+
+valgrind: $(BUILD)/libreftable.a $(C_TESTS)
+	$(Q)command -v valgrind >/dev/null || { echo 'valgrind: not installed' >&2; exit 1; }
+	$(Q)RUNNER='$(VALGRIND)' scripts/c-tests $(BUILD)/libreftable.a $(BUILD)/c-tests-valgrind
+
+asan: $(C_TESTS) | setup
+	$(Q)scripts/asan $(BUILD)/asan
+
+check-git: $(BUILD)/libreftable.a
+	$(Q)GIT_V16='$(GIT_V16)' SEED='$(SEED)' GIT_SRC='$(GIT_SRC)' scripts/check-git $(BUILD)
+
+check-git-suite: $(BUILD)/libreftable.a
+	$(Q)GIT_V16='$(GIT_V16)' SEED='$(SEED)' GIT_SRC='$(GIT_SRC)' scripts/check-git $(BUILD) suite
+
+# build.rs writes them whenever the library is built.
+headers: $(BUILD)/libreftable.a
+
+header-check: headers
+	$(Q)if ! $(GIT) rev-parse --git-dir >/dev/null 2>&1; then \
+		echo 'header-check: no git checkout, nothing to compare with'; \
+	else \
+		$(GIT) diff --exit-code -- include && echo 'header-check: include/ is up to date'; \
+	fi
+
+install: $(BUILD)/libreftable.a $(BUILD)/libreftable.so
+	$(Q)install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)'
+	$(Q)install -m 644 include/reftable.h '$(DESTDIR)$(INCLUDEDIR)/'
+	$(Q)install -m 644 $(BUILD)/libreftable.a '$(DESTDIR)$(LIBDIR)/'
+	$(Q)install -m 755 $(BUILD)/libreftable.so '$(DESTDIR)$(LIBDIR)/libreftable.so.$(VERSION)'
+	$(Q)ln -sf libreftable.so.$(VERSION) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
+	$(Q)ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libreftable.so'
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+		scripts/reftable.pc.in >'$(DESTDIR)$(LIBDIR)/pkgconfig/reftable.pc'
+
+uninstall:
+	$(Q)rm -f '$(DESTDIR)$(INCLUDEDIR)/reftable.h' '$(DESTDIR)$(LIBDIR)/libreftable.a' \
+		'$(DESTDIR)$(LIBDIR)/libreftable.so.$(VERSION)' '$(DESTDIR)$(LIBDIR)/$(SONAME)' \
+		'$(DESTDIR)$(LIBDIR)/libreftable.so' '$(DESTDIR)$(LIBDIR)/pkgconfig/reftable.pc'
+
+clean:
+	$(Q)$(CARGO) clean -q --target-dir $(TARGET)
+	$(Q)rm -rf $(BUILD)
