@@ -7,6 +7,9 @@
 CARGO ?= cargo
 GIT ?= git
 PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 export CARGO CC
@@ -19,6 +22,9 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 # Changes only when programs have to be linked again.
 SONAME := libreftable.so.0
 
+# The tool's dependencies are not needed for it.
+C_LIBRARY := --lib --no-default-features --features capi
+
 SOURCES := Cargo.toml Cargo.lock build.rs cbindgen.toml $(shell find src -name '*.rs')
 C_TESTS := $(wildcard c-tests/*.h c-tests/v16/*.[ch])
 
@@ -26,6 +32,8 @@ C_TESTS := $(wildcard c-tests/*.h c-tests/v16/*.[ch])
 GIT_V16 ?= ../shared/git-v16
 SEED ?= $(firstword $(wildcard $(GIT_V16)/../seed/*.txt))
 GIT_SRC ?= -
+
+COMPLETION_DIRS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 
 # Nothing is suppressed.
 VALGRIND := valgrind -q --error-exitcode=99 --leak-check=full \
@@ -36,10 +44,10 @@ Q := $(if $(V),,@)
 .PHONY: all help setup demo test valgrind asan check-git check-git-suite headers header-check \
 	install uninstall clean
 
-all: $(BUILD)/libreftable.a $(BUILD)/libreftable.so header-check
+all: $(BUILD)/libreftable.a $(BUILD)/libreftable.so $(BUILD)/reftable header-check
 
 help:
-	@echo 'make                  build/libreftable.a and build/libreftable.so'
+	@echo 'make                  build/libreftable.a, build/libreftable.so and the tool build/reftable'
 	@echo 'make demo             write refs from C, let git list them'
 	@echo 'make test             formatting, lints, docs, all tests, exported symbols'
 	@echo 'make valgrind         the C tests under valgrind'
@@ -57,7 +65,7 @@ setup:
 
 # One relocatable object: two Rust libraries in one program would otherwise clash.
 $(BUILD)/libreftable.a: $(SOURCES) include/reftable.h include/reftable.symbols scripts/localise | setup
-	$(Q)$(CARGO) rustc -q --release --lib --crate-type staticlib --target-dir $(TARGET)
+	$(Q)$(CARGO) rustc -q --release $(C_LIBRARY) --crate-type staticlib --target-dir $(TARGET)
 	$(Q)mkdir -p $(BUILD)
 	$(Q)scripts/localise $(TARGET)/release/libreftable.a include/reftable.symbols $@
 	@echo "$@: $$(wc -c <$@) bytes, version $(VERSION)"
@@ -67,12 +75,21 @@ include/reftable.h include/reftable.symbols: ;
 
 # Cargo.toml does not list this crate type, or every Rust program that uses the crate would get one.
 $(BUILD)/libreftable.so: $(SOURCES) | setup
-	$(Q)$(CARGO) rustc -q --release --lib --crate-type cdylib --target-dir $(TARGET) -- \
+	$(Q)$(CARGO) rustc -q --release $(C_LIBRARY) --crate-type cdylib --target-dir $(TARGET) -- \
 		-C link-arg=-Wl,-soname,$(SONAME)
 	$(Q)mkdir -p $(BUILD)
 	$(Q)objcopy --strip-debug $(TARGET)/release/libreftable.so $@
 	$(Q)ln -sf libreftable.so $(BUILD)/$(SONAME)
 	@echo "$@: $$(wc -c <$@) bytes, $(SONAME)"
+
+# The tool, and what it says about itself: man pages and completions.
+$(BUILD)/reftable: $(SOURCES) | setup
+	$(Q)$(CARGO) build -q --release --bin reftable --no-default-features --features cli --target-dir $(TARGET)
+	$(Q)mkdir -p $(BUILD)/man $(BUILD)/completions
+	$(Q)cp $(TARGET)/release/reftable $@
+	$(Q)$@ generate man $(BUILD)/man
+	$(Q)$@ generate completions $(BUILD)/completions
+	@echo "$@: $$(wc -c <$@) bytes, with man pages and completions"
 
 $(BUILD)/refs: examples/c/refs.c include/reftable.h $(BUILD)/libreftable.a
 	$(Q)$(CC) -std=c99 -Wall -Wextra -O2 -g -Iinclude $< $(BUILD)/libreftable.a -o $@
@@ -106,7 +123,13 @@ header-check: headers
 		$(GIT) diff --exit-code -- include && echo 'header-check: include/ is up to date'; \
 	fi
 
-install: $(BUILD)/libreftable.a $(BUILD)/libreftable.so
+install: $(BUILD)/libreftable.a $(BUILD)/libreftable.so $(BUILD)/reftable
+	$(Q)install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' $(foreach d,$(COMPLETION_DIRS),'$(DESTDIR)$(DATADIR)/$(d)')
+	$(Q)install -m 755 $(BUILD)/reftable '$(DESTDIR)$(BINDIR)/'
+	$(Q)install -m 644 $(BUILD)/man/*.1 '$(DESTDIR)$(MANDIR)/man1/'
+	$(Q)install -m 644 $(BUILD)/completions/reftable.bash '$(DESTDIR)$(DATADIR)/bash-completion/completions/reftable'
+	$(Q)install -m 644 $(BUILD)/completions/_reftable '$(DESTDIR)$(DATADIR)/zsh/site-functions/'
+	$(Q)install -m 644 $(BUILD)/completions/reftable.fish '$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/'
 	$(Q)install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)'
 	$(Q)install -m 644 include/reftable.h '$(DESTDIR)$(INCLUDEDIR)/'
 	$(Q)install -m 644 $(BUILD)/libreftable.a '$(DESTDIR)$(LIBDIR)/'
@@ -118,6 +141,11 @@ install: $(BUILD)/libreftable.a $(BUILD)/libreftable.so
 		scripts/reftable.pc.in >'$(DESTDIR)$(LIBDIR)/pkgconfig/reftable.pc'
 
 uninstall:
+	$(Q)rm -f '$(DESTDIR)$(BINDIR)/reftable' '$(DESTDIR)$(MANDIR)/man1/reftable.1' \
+		'$(DESTDIR)$(MANDIR)'/man1/reftable-*.1 \
+		'$(DESTDIR)$(DATADIR)/bash-completion/completions/reftable' \
+		'$(DESTDIR)$(DATADIR)/zsh/site-functions/_reftable' \
+		'$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/reftable.fish'
 	$(Q)rm -f '$(DESTDIR)$(INCLUDEDIR)/reftable.h' '$(DESTDIR)$(LIBDIR)/libreftable.a' \
 		'$(DESTDIR)$(LIBDIR)/libreftable.so.$(VERSION)' '$(DESTDIR)$(LIBDIR)/$(SONAME)' \
 		'$(DESTDIR)$(LIBDIR)/libreftable.so' '$(DESTDIR)$(LIBDIR)/pkgconfig/reftable.pc'

@@ -90,6 +90,46 @@ pub enum Error {
         /// The newer table's name.
         table: String,
     },
+    /// Neither the path nor any folder it is in is a repository of git.
+    NoRepository {
+        /// Where the search began.
+        path: PathBuf,
+    },
+    /// The repository keeps its refs in another way.
+    NotReftable {
+        /// The file that says so.
+        path: PathBuf,
+        /// The way: "files".
+        storage: String,
+    },
+    /// A repository that this library does not understand.
+    UnsupportedRepository {
+        /// The file that says so.
+        path: PathBuf,
+        /// What is not understood.
+        reason: String,
+    },
+    /// A chain of symbolic refs that does not end.
+    SymrefChain {
+        /// Where the chain begins.
+        name: Vec<u8>,
+        /// How many steps were taken.
+        limit: usize,
+    },
+    /// A ref does not have the value that a transaction expects.
+    Unexpected {
+        /// The ref.
+        name: Vec<u8>,
+        /// What was expected, in words.
+        expected: String,
+        /// What was found, in words.
+        found: String,
+    },
+    /// A transaction changes a ref twice.
+    DuplicateEdit {
+        /// The ref.
+        name: Vec<u8>,
+    },
     /// The value with which a caller's function failed, given back unchanged.
     Callback(i32),
 }
@@ -244,6 +284,22 @@ impl Error {
         }
     }
 
+    fn fmt_repository(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::NoRepository { path } => {
+                write!(f, "no git repository at or above {}", path.display())
+            }
+            Error::NotReftable { path, storage } => {
+                let path = path.display();
+                write!(f, "{path}: refs are stored as {storage}, not as reftable")
+            }
+            Error::UnsupportedRepository { path, reason } => {
+                write!(f, "{}: {reason}", path.display())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The broken rule, if this is about bytes on disk.
     pub fn defect(&self) -> Option<Defect> {
         match self {
@@ -302,6 +358,21 @@ impl fmt::Display for Error {
                 f,
                 "{table}: update indexes do not come after those of the table before"
             ),
+            Error::NoRepository { .. }
+            | Error::NotReftable { .. }
+            | Error::UnsupportedRepository { .. } => self.fmt_repository(f),
+            Error::SymrefChain { name, limit } => {
+                let name = text(name);
+                write!(f, "{name}: no end after {limit} symbolic refs")
+            }
+            Error::Unexpected {
+                name,
+                expected,
+                found,
+            } => write!(f, "{} is {found}, expected {expected}", text(name)),
+            Error::DuplicateEdit { name } => {
+                write!(f, "{} is changed twice in one transaction", text(name))
+            }
             Error::Callback(value) => write!(f, "callback failed with {value}"),
         }
     }

@@ -21,10 +21,28 @@
 //! | [`Table`], [`TableWriter`] | one file |
 //! | [`RefRecord`], [`LogRecord`] | one ref, one reflog entry; bytes borrowed from a block |
 //! | [`StackOptions`], [`WriteOptions`] | how to lock, sync and lay out |
+//! | [`Repository`] | finds the stacks of a git directory, a work tree, a linked worktree |
+//! | [`View`] | the refs at one moment: find, resolve, list, by object, reflogs, changes |
+//! | [`Transaction`] | several refs at once, each under a condition: prepare, commit, abort |
 //! | [`verify`] | a deep check of tables and folders, with findings as values |
+//! | [`repair`] | what can be read of a damaged stack becomes a sound one |
+//! | [`convert`] | from and to git's files of refs and logs |
+//! | [`inspect`] | a table block by block |
 //! | [`Error`] | what went wrong, with file and offset |
 //!
-//! # Reading
+//! # A repository
+//!
+//! ```no_run
+//! use reftable::Repository;
+//!
+//! let repository = Repository::discover(".")?;
+//! for record in repository.view().refs(b"refs/heads/")? {
+//!     println!("{}", String::from_utf8_lossy(&record?.name));
+//! }
+//! # Ok::<(), reftable::Error>(())
+//! ```
+//!
+//! # Reading a stack
 //!
 //! Iterators lend their records, so the loop is a `while let`:
 //!
@@ -44,7 +62,7 @@
 //! # Ok::<(), reftable::Error>(())
 //! ```
 //!
-//! # Writing
+//! # Writing to a stack
 //!
 //! ```
 //! use reftable::{RefRecord, RefValue, Stack, StackOptions};
@@ -68,29 +86,38 @@
 //!
 //! # Features
 //!
-//! `capi` (default) exports the C functions of `reftable.h` and generates the header. Rust programs
-//! want `default-features = false`.
+//! `capi` (default) exports the C functions of `reftable.h` and generates the header; `cli` (default)
+//! brings the tool `reftable`. Rust programs want `default-features = false`.
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod block;
 #[cfg(feature = "capi")]
 mod capi;
+pub mod convert;
 pub mod error;
 mod format;
 pub mod fs;
 mod hash;
+pub mod inspect;
 pub mod merged;
 pub mod options;
 pub mod record;
 pub mod refname;
+pub mod repair;
+pub mod repository;
 pub mod stack;
 pub mod table;
+pub mod transaction;
 pub mod verify;
+pub mod view;
 
 pub use error::{Corruption, Defect, Error, Result};
 pub use hash::HashId;
 pub use merged::MergedTable;
 pub use options::{Durability, StackOptions, WriteOptions};
 pub use record::{LogRecord, LogUpdate, LogValue, RefRecord, RefValue};
+pub use repository::{Repository, StateToken};
 pub use stack::{Addition, CompactionStats, LogExpiry, Stack};
 pub use table::{Table, TableWriter};
+pub use transaction::{Edit, Transaction};
+pub use view::{Head, View};

@@ -11,7 +11,15 @@ use std::path::Path;
 const LAYERS: &[&str] = &["format", "record", "block", "table", "merged", "stack"];
 
 /// Modules that may use everything in the core, and nothing of the core may use them.
-const ABOVE: &[&str] = &["verify", "convert"];
+const ABOVE: &[&str] = &[
+    "verify",
+    "inspect",
+    "view",
+    "repository",
+    "transaction",
+    "convert",
+    "repair",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -60,6 +60,13 @@ pub(crate) fn v16_code(error: &Error) -> c_int {
         Error::NameConflict { .. } => NAME_CONFLICT,
         Error::InvalidName { .. } => REFNAME,
         Error::OutOfOrder { .. } | Error::TooLarge { .. } => GENERAL,
+        // Not met by the functions of C, which know no repositories.
+        Error::NoRepository { .. }
+        | Error::NotReftable { .. }
+        | Error::UnsupportedRepository { .. }
+        | Error::SymrefChain { .. }
+        | Error::Unexpected { .. }
+        | Error::DuplicateEdit { .. } => GENERAL,
         Error::Callback(value) => *value,
     }
 }

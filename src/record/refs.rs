@@ -94,12 +94,19 @@ impl RefRecordBuf {
         RefRecord {
             name: &self.name,
             update_index: self.update_index,
-            value: match &self.value {
-                RefValueBuf::Deletion => RefValue::Deletion,
-                RefValueBuf::Object(id) => RefValue::Object(id),
-                RefValueBuf::Peeled { id, peeled } => RefValue::Peeled { id, peeled },
-                RefValueBuf::Symref(target) => RefValue::Symref(target),
-            },
+            value: self.value.as_value(),
+        }
+    }
+}
+
+impl RefValueBuf {
+    /// The value, borrowed.
+    pub fn as_value(&self) -> RefValue<'_> {
+        match self {
+            RefValueBuf::Deletion => RefValue::Deletion,
+            RefValueBuf::Object(id) => RefValue::Object(id),
+            RefValueBuf::Peeled { id, peeled } => RefValue::Peeled { id, peeled },
+            RefValueBuf::Symref(target) => RefValue::Symref(target),
         }
     }
 }

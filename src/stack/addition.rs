@@ -11,6 +11,7 @@ use crate::merged::MergedTable;
 use crate::refname;
 use crate::table::{Table, TableWriter};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A transaction that holds the list's lock. Dropping it without commit leaves nothing behind.
 ///
@@ -41,9 +42,13 @@ pub(super) enum WhenOutdated {
 }
 
 impl Addition {
-    pub(super) fn begin(inner: &Arc<Inner>, when_outdated: WhenOutdated) -> Result<Addition> {
+    pub(super) fn begin(
+        inner: &Arc<Inner>,
+        when_outdated: WhenOutdated,
+        timeout: Option<Duration>,
+    ) -> Result<Addition> {
         // A1: the lock of the list.
-        let list_lock = lock::lock_list(inner)?;
+        let list_lock = lock::lock_list_within(inner, timeout)?;
         // A2: its contents are those of the view.
         if when_outdated == WhenOutdated::Reload {
             inner.reload()?;

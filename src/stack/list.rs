@@ -59,7 +59,7 @@ pub(super) fn malformed(offset: u64, why: impl Into<String>) -> Error {
 /// The bytes of a list.
 ///
 /// Refuses to make a list that [`parse`]'s caller would not read again.
-pub(super) fn encode(names: &[String]) -> Result<Vec<u8>> {
+pub(crate) fn encode(names: &[String]) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for name in names {
         bytes.extend_from_slice(name.as_bytes());
@@ -73,7 +73,7 @@ pub(super) fn encode(names: &[String]) -> Result<Vec<u8>> {
 
 /// A table's final name. The random number keeps it apart from every table that ever had the
 /// same range, so an open handle that knows tables by name never mistakes one for another.
-pub(super) fn table_name(min: u64, max: u64, random: u32) -> String {
+pub(crate) fn table_name(min: u64, max: u64, random: u32) -> String {
     format!("0x{min:012x}-0x{max:012x}-{random:08x}.ref")
 }
 

@@ -16,6 +16,14 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 /// Takes the lock of the list, waiting as long as the options allow.
 pub(super) fn lock_list(inner: &Inner) -> Result<Box<dyn PendingFile>> {
+    lock_list_within(inner, inner.options.lock_timeout)
+}
+
+/// Takes the lock of the list, waiting for `timeout` at most; for ever if there is none.
+pub(super) fn lock_list_within(
+    inner: &Inner,
+    timeout: Option<Duration>,
+) -> Result<Box<dyn PendingFile>> {
     let path = lock_path(inner, LIST);
     let fs = &inner.options.fs;
     let start = fs.now();
@@ -23,7 +31,7 @@ pub(super) fn lock_list(inner: &Inner) -> Result<Box<dyn PendingFile>> {
     loop {
         let Some(lock) = try_lock(inner, &path)? else {
             let waited = fs.now().saturating_sub(start);
-            let left = match inner.options.lock_timeout {
+            let left = match timeout {
                 Some(timeout) if waited >= timeout => return Err(locked(inner, path)),
                 Some(timeout) => timeout - waited,
                 None => MAX_PAUSE,

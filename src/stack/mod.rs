@@ -23,6 +23,7 @@ mod lock;
 mod publish;
 mod reload;
 mod segments;
+mod snapshot;
 mod staged;
 
 pub use addition::Addition;
@@ -37,6 +38,7 @@ use addition::WhenOutdated;
 use reload::{Snapshot, View};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// A stack of tables in a folder.
 ///
@@ -180,7 +182,8 @@ impl Stack {
     /// [`Error::Outdated`] if the list is no longer the loaded one; an
     /// error of the system if the folder does not exist.
     pub fn begin(&self) -> Result<Addition> {
-        Addition::begin(&self.inner, WhenOutdated::Fail)
+        let timeout = self.inner.options.lock_timeout;
+        Addition::begin(&self.inner, WhenOutdated::Fail, timeout)
     }
 
     /// Begins a transaction as [`Stack::begin`] does, on the newest view: reloads under the lock
@@ -190,7 +193,17 @@ impl Stack {
     ///
     /// Those of [`Stack::begin`] and of [`Stack::reload`].
     pub fn begin_reloaded(&self) -> Result<Addition> {
-        Addition::begin(&self.inner, WhenOutdated::Reload)
+        self.begin_within(self.inner.options.lock_timeout)
+    }
+
+    /// [`Stack::begin_reloaded`] with a time-out of its own: how long to wait for the lock of the
+    /// list, zero to fail at once, `None` for ever.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Stack::begin_reloaded`].
+    pub fn begin_within(&self, timeout: Option<Duration>) -> Result<Addition> {
+        Addition::begin(&self.inner, WhenOutdated::Reload, timeout)
     }
 
     /// One transaction of one table: [`Stack::begin`], [`Addition::add`], [`Addition::commit`].

@@ -25,7 +25,7 @@ mod index;
 mod stack;
 mod table;
 
-pub use stack::verify_stack;
+pub use stack::{verify_stack, verify_stack_with};
 
 use crate::error::{Defect, Error};
 use crate::table::{BlockSource, Table};

@@ -15,13 +15,23 @@ use std::time::SystemTime;
 /// change meanwhile may show: a lock or a table not yet listed is no more than a warning for that
 /// reason. A folder that does not exist is an empty stack.
 pub fn verify_stack(dir: impl AsRef<Path>, options: &StackOptions) -> Vec<Finding> {
+    verify_stack_with(dir, options, |_, _, _| ())
+}
+
+/// [`verify_stack`] that tells how far it is: calls `progress` before each table, with the table's
+/// name, the number of tables done, and that of all.
+pub fn verify_stack_with(
+    dir: impl AsRef<Path>,
+    options: &StackOptions,
+    mut progress: impl FnMut(&str, usize, usize),
+) -> Vec<Finding> {
     let mut check = Check {
         dir: dir.as_ref(),
         options,
         findings: Vec::new(),
     };
     if let Some(names) = check.list() {
-        check.tables(&names);
+        check.tables(&names, &mut progress);
         check.other_files(&names);
     }
     check.findings
@@ -66,9 +76,10 @@ impl Check<'_> {
     }
 
     /// Each listed table, and its range against that of the table before.
-    fn tables(&mut self, names: &[String]) {
+    fn tables(&mut self, names: &[String], progress: &mut impl FnMut(&str, usize, usize)) {
         let mut last_max = None;
-        for name in names {
+        for (done, name) in names.iter().enumerate() {
+            progress(name, done, names.len());
             let Some(table) = self.table(name) else {
                 continue;
             };

@@ -1,0 +1,73 @@
+//! Why a command failed, and the exit status that tells.
+
+use reftable::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// The answer is no.
+pub(crate) const NO: u8 = 1;
+/// Bytes on disk are damaged.
+pub(crate) const DAMAGED: u8 = 3;
+/// Somebody else holds a lock or was faster.
+pub(crate) const LOCKED: u8 = 4;
+/// Anything else.
+const FAILED: u8 = 5;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The library says so.
+    Library(Error),
+    /// Standard output cannot be written.
+    Output(io::Error),
+    /// The tool says so, with its exit status.
+    Other(String, u8),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Library(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::Output(error)
+    }
+}
+
+impl Failure {
+    /// A failure in words.
+    pub(crate) fn message(text: impl Into<String>) -> Failure {
+        Failure::Other(text.into(), FAILED)
+    }
+
+    /// The answer is no, in words.
+    pub(crate) fn no(text: impl Into<String>) -> Failure {
+        Failure::Other(text.into(), NO)
+    }
+
+    /// Prints the reason, and gives the exit status.
+    pub(crate) fn report(&self) -> ExitCode {
+        let (text, status) = match self {
+            // The reader has seen enough.
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                return ExitCode::SUCCESS;
+            }
+            Failure::Output(error) => (format!("cannot write the output: {error}"), FAILED),
+            Failure::Library(error) => (error.to_string(), status_of(error)),
+            Failure::Other(text, status) => (text.clone(), *status),
+        };
+        // Nothing is left to do if that fails too.
+        let _ = writeln!(io::stderr(), "reftable: {text}");
+        ExitCode::from(status)
+    }
+}
+
+fn status_of(error: &Error) -> u8 {
+    match error {
+        Error::Corrupt(_) | Error::NotFound { .. } | Error::HashMismatch { .. } => DAMAGED,
+        Error::Locked { .. } | Error::Outdated { .. } => LOCKED,
+        _ => FAILED,
+    }
+}

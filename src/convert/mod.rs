@@ -1,0 +1,47 @@
+//! Refs from and to git's other storage, files: loose refs, `packed-refs`, and reflogs.
+//!
+//! ```text
+//! git directory ──► import_files ──► Stack     each worktree has a stack of its own
+//! lines of text ──► import_text  ──┘
+//! View ──► export_packed_refs, export_text     streams of lines
+//!     └──► export_files                        a folder laid out like a git directory
+//! ```
+//!
+//! Refs are read and written one after the other; only loose refs are collected, and the entries of
+//! one reflog, which a table has in reverse order. What cannot be taken over is reported, never
+//! dropped silently.
+
+mod export;
+mod import;
+mod loose;
+mod packed;
+mod peel;
+mod reflog;
+mod text;
+
+pub use export::{ExportReport, export_files, export_packed_refs, export_text};
+pub use import::{ImportReport, import_files, import_text};
+
+use crate::hash::HashId;
+
+/// The object id of `hash` that hexadecimal digits stand for.
+fn parse_id(digits: &[u8], hash: HashId) -> Option<Vec<u8>> {
+    if digits.len() != 2 * hash.len() {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let byte = |pair: &[u8]| match pair {
+        [high, low] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),
+        _ => None,
+    };
+    digits.chunks(2).map(byte).collect()
+}
+
+/// Appends an id as hexadecimal digits.
+fn put_id(out: &mut Vec<u8>, id: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in id {
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        out.push(DIGITS[usize::from(byte & 15)]);
+    }
+}
