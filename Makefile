@@ -39,9 +39,13 @@ COMPLETION_DIRS := bash-completion/completions zsh/site-functions fish/vendor_co
 VALGRIND := valgrind -q --error-exitcode=99 --leak-check=full \
 	--errors-for-leak-kinds=definite,indirect,possible
 
+# Seconds for `make stress`, and for each target of `make fuzz`.
+STRESS_SECONDS ?= 600
+FUZZ_SECONDS ?= 600
+
 Q := $(if $(V),,@)
 
-.PHONY: all help setup demo test valgrind asan check-git check-git-suite headers header-check \
+.PHONY: all help setup demo test stress fuzz valgrind asan check-git check-git-suite headers header-check \
 	install uninstall clean
 
 all: $(BUILD)/libreftable.a $(BUILD)/libreftable.so $(BUILD)/reftable header-check
@@ -50,6 +54,8 @@ help:
 	@echo 'make                  build/libreftable.a, build/libreftable.so and the tool build/reftable'
 	@echo 'make demo             write refs from C, let git list them'
 	@echo 'make test             formatting, lints, docs, all tests, exported symbols'
+	@echo 'make stress           processes killed at random moments, for STRESS_SECONDS=$(STRESS_SECONDS)'
+	@echo 'make fuzz             every fuzz target, for FUZZ_SECONDS=$(FUZZ_SECONDS) each'
 	@echo 'make valgrind         the C tests under valgrind'
 	@echo 'make asan             the C tests with AddressSanitizer in the library and in them'
 	@echo 'make check-git        build a git on the library and test it (needs GIT_V16=folder)'
@@ -99,6 +105,13 @@ demo: $(BUILD)/refs
 
 test: $(BUILD)/libreftable.a $(BUILD)/libreftable.so
 	$(Q)scripts/test $(BUILD)
+
+stress: | setup
+	$(Q)GIT='$(GIT)' STRESS_SECONDS=$(STRESS_SECONDS) $(CARGO) test -q --target-dir $(TARGET) \
+		--test stress -- --nocapture nothing_acknowledged
+
+fuzz: | setup
+	$(Q)fuzz/run $(FUZZ_SECONDS)
 
 valgrind: $(BUILD)/libreftable.a $(C_TESTS)
 	$(Q)command -v valgrind >/dev/null || { echo 'valgrind: not installed' >&2; exit 1; }

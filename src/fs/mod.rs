@@ -5,6 +5,9 @@
 //! files. Reading the bytes of an open table does not come through here; that is
 //! [`BlockSource`].
 
+mod disk;
+#[doc(hidden)]
+pub mod fault;
 pub(crate) mod mmap;
 mod os;
 mod pending;

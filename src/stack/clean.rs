@@ -1,6 +1,7 @@
 //! Removes what crashes left behind.
 
 use super::list::{LIST, LOCK_SUFFIX, is_table_name, is_temporary_name};
+use super::publish::sync_dir;
 use super::{Inner, lock};
 use crate::error::{Error, Result};
 use crate::table::Table;
@@ -28,22 +29,24 @@ impl Inner {
         let list_lock = [LIST, LOCK_SUFFIX].concat();
         let is_table_lock = |name: &&str| name.ends_with(LOCK_SUFFIX) && **name != *list_lock;
         let compacting = names.iter().any(is_table_lock);
-        for name in names {
-            if listed.contains(name) {
-                continue;
-            }
-            let stale = if is_temporary_name(name) {
-                !compacting
-            } else {
+        let is_stale = |name: &&str| match name {
+            name if listed.contains(name) => false,
+            name if is_temporary_name(name) => !compacting,
+            name => {
                 name.ends_with(".ref")
                     && (!compacting || is_table_name(name))
                     && self.is_superseded(name, snapshot.merged.max_update_index())
-            };
-            if stale {
-                self.remove_stale(name)?;
             }
+        };
+        let stale: Vec<&str> = names.into_iter().filter(is_stale).collect();
+        if !stale.is_empty() && self.is_durable() {
+            // Whoever replaced the list may have been killed before the folder was synced. Then a
+            // power cut brings the old list back, and it must find its tables.
+            sync_dir(self)?;
         }
-        Ok(())
+        stale
+            .into_iter()
+            .try_for_each(|name| self.remove_stale(name))
     }
 
     fn remove_stale(&self, name: &str) -> Result<()> {

@@ -2,7 +2,7 @@
 //! `docs/durability.md`. Their order is what a power cut at any moment relies on.
 
 use super::Inner;
-use super::list::{LIST, encode, table_name};
+use super::list::{LIST, LIST_LIMIT, encode, table_name};
 use super::staged::StagedTable;
 use crate::error::{Error, Result};
 use crate::fs::PendingFile;
@@ -52,12 +52,12 @@ pub(super) fn publish(
     };
     let mut in_memory = HashMap::new();
     for (table, name) in tables.into_iter().zip(new) {
-        // P1 and P2: the tables.
+        // P1 and P2: the tables. One whose renaming fails may have its name all the same.
         let path = inner.dir.join(&name);
+        placed.paths.push(path.clone());
         if let Some(bytes) = table.place(inner, &path)? {
             in_memory.insert(name, bytes);
         }
-        placed.paths.push(path);
     }
     // P3: the new list, in the file that is the lock.
     let lock_path = lock.path().to_path_buf();
@@ -70,9 +70,12 @@ pub(super) fn publish(
         sync_dir(inner)?;
     }
     // P6: the commit point, which unlocks.
-    let list_path = inner.dir.join(LIST);
-    lock.persist(&list_path)
-        .map_err(Error::io("rename to", &list_path))?;
+    if let Err(error) = replace_list(inner, &mut *lock, &list) {
+        if error.is_unclear {
+            placed.paths.clear();
+        }
+        return Err(error.error);
+    }
     placed.paths.clear();
     // P7: the name of the list; from here on the change stays.
     let synced = if inner.is_durable() {
@@ -87,6 +90,37 @@ pub(super) fn publish(
     })
 }
 
+/// A list that was not replaced, or perhaps was.
+struct NotReplaced {
+    error: Error,
+    /// Whether the list may name the new tables.
+    is_unclear: bool,
+}
+
+/// Renames the lock, which holds `list`, to the list.
+///
+/// A file system on the network may report a failure of what it did, if the answer was lost. What
+/// the list says then decides.
+fn replace_list(
+    inner: &Inner,
+    lock: &mut dyn PendingFile,
+    list: &[u8],
+) -> std::result::Result<(), NotReplaced> {
+    let path = inner.dir.join(LIST);
+    let Err(error) = lock.persist(&path) else {
+        return Ok(());
+    };
+    let is_unclear = match inner.options.fs.read(&path, LIST_LIMIT) {
+        Ok(bytes) if bytes == list => return Ok(()),
+        Ok(_) => false,
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    };
+    Err(NotReplaced {
+        error: Error::io("rename to", path)(error),
+        is_unclear,
+    })
+}
+
 /// A change that took effect.
 #[must_use]
 pub(super) struct Committed {
@@ -98,7 +132,7 @@ pub(super) struct Committed {
     pub(super) in_memory: HashMap<String, Bytes>,
 }
 
-fn sync_dir(inner: &Inner) -> Result<()> {
+pub(super) fn sync_dir(inner: &Inner) -> Result<()> {
     let result = inner.options.fs.sync_dir(&inner.dir);
     result.map_err(Error::io("sync", &inner.dir))
 }
