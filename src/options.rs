@@ -89,6 +89,8 @@ pub struct StackOptions {
     pub check_names: bool,
     /// Whether a stack whose tables have overlapping or descending update indexes is refused.
     pub ascending_ranges: bool,
+    /// Whether a commit compacts the newest tables if their sizes call for it.
+    pub auto_compact: bool,
     /// A table is compacted into the next newer ones once it is less than this many times as
     /// large as they are together; at least 2.
     pub compaction_factor: u8,
@@ -108,6 +110,7 @@ impl Default for StackOptions {
             write: WriteOptions::default(),
             check_names: true,
             ascending_ranges: false,
+            auto_compact: true,
             compaction_factor: 2,
             file_mode: None,
             durability: Durability::Synced,

@@ -27,7 +27,8 @@ pub(crate) fn replace(malloc: Option<Malloc>, free: Option<Free>) {
     FREE.store(free, Ordering::Relaxed);
 }
 
-fn malloc(size: usize) -> *mut c_void {
+/// A block of `size` bytes; NULL if there is no memory.
+pub(crate) fn malloc(size: usize) -> *mut c_void {
     let function = MALLOC.load(Ordering::Relaxed);
     // SAFETY: the static holds NULL, which is `None`, or a pointer stored from this very type.
     let function = unsafe { std::mem::transmute::<*mut c_void, Option<Malloc>>(function) };

@@ -1,7 +1,6 @@
-//! Errors of the core as the codes and texts of C, and the codes as `errno`.
+//! The codes that all profiles have in common; how errors become codes is the profile's.
 
-use crate::error::{Defect, Error};
-use std::ffi::{CStr, c_int};
+use std::ffi::c_int;
 
 /// Something failed that has no code of its own.
 pub(crate) const GENERAL: c_int = -1;
@@ -11,7 +10,7 @@ pub(crate) const IO: c_int = -2;
 pub(crate) const FORMAT: c_int = -3;
 /// A table is missing.
 pub(crate) const NOT_EXIST: c_int = -4;
-/// Locked, or changed since it was loaded.
+/// Locked.
 pub(crate) const LOCK: c_int = -5;
 /// Misuse.
 pub(crate) const API: c_int = -6;
@@ -31,158 +30,4 @@ pub(crate) struct Code(pub(crate) c_int);
 impl Code {
     /// NULL where a value is needed, a handle in use, a record that contradicts itself.
     pub(crate) const MISUSE: Code = Code(API);
-    /// There is no code for a lack of memory.
-    pub(crate) const OUT_OF_MEMORY: Code = Code(GENERAL);
-}
-
-impl From<Error> for Code {
-    fn from(error: Error) -> Code {
-        Code(v16_code(&error))
-    }
-}
-
-/// The code of an error in series v16.
-///
-/// Callers assert that they never see [`API`] where the C library gives another code, so only
-/// true misuse maps to it.
-pub(crate) fn v16_code(error: &Error) -> c_int {
-    match error {
-        Error::Io { .. } => IO,
-        Error::Corrupt(corruption) => match corruption.defect {
-            Defect::Zlib => ZLIB,
-            _ => FORMAT,
-        },
-        Error::HashMismatch { .. } | Error::RangeOverlap { .. } => FORMAT,
-        Error::NotFound { .. } => NOT_EXIST,
-        Error::Locked { .. } | Error::Outdated { .. } => LOCK,
-        Error::Misuse(_) => API,
-        Error::EmptyTable => EMPTY_TABLE,
-        Error::NameConflict { .. } => NAME_CONFLICT,
-        Error::InvalidName { .. } => REFNAME,
-        Error::OutOfOrder { .. } | Error::TooLarge { .. } => GENERAL,
-        // Not met by the functions of C, which know no repositories.
-        Error::NoRepository { .. }
-        | Error::NotReftable { .. }
-        | Error::UnsupportedRepository { .. }
-        | Error::SymrefChain { .. }
-        | Error::Unexpected { .. }
-        | Error::DuplicateEdit { .. } => GENERAL,
-        Error::Callback(value) => *value,
-    }
-}
-
-/// The text of a code in series v16; `None` if it has none, which [`EMPTY_TABLE`] shares with all
-/// unknown codes.
-pub(crate) fn v16_text(code: c_int) -> Option<&'static CStr> {
-    Some(match code {
-        GENERAL => c"general error",
-        IO => c"I/O error",
-        FORMAT => c"corrupt reftable file",
-        NOT_EXIST => c"file does not exist",
-        LOCK => c"data is outdated",
-        API => c"misuse of the reftable API",
-        ZLIB => c"zlib failure",
-        NAME_CONFLICT => c"file/directory conflict",
-        REFNAME => c"invalid refname",
-        _ => return None,
-    })
-}
-
-/// The `errno` that comes nearest to a code.
-pub(crate) fn errno(code: c_int) -> c_int {
-    match code {
-        IO => libc::EIO,
-        FORMAT => libc::EFAULT,
-        NOT_EXIST => libc::ENOENT,
-        LOCK => libc::EBUSY,
-        API => libc::EINVAL,
-        ZLIB => libc::EDOM,
-        _ => libc::ERANGE,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::hash::HashId;
-    use std::path::PathBuf;
-
-    fn assert_codes(table: impl IntoIterator<Item = (Error, c_int)>) {
-        for (error, code) in table {
-            assert_eq!(v16_code(&error), code, "{error}");
-        }
-    }
-
-    #[test]
-    fn errors_of_files_and_formats_have_the_codes_that_callers_know() {
-        let path = || PathBuf::from("tables.list");
-        let age = None;
-        let io = std::io::Error::from(std::io::ErrorKind::NotFound);
-        let mismatch = Error::HashMismatch {
-            table: String::new(),
-            expected: HashId::Sha1,
-            found: HashId::Sha256,
-        };
-        let overlap = Error::RangeOverlap {
-            table: String::new(),
-        };
-        assert_codes([
-            (Error::io("open", path())(io), -2),
-            (Error::corrupt("t", 0, Defect::FooterCrc), -3),
-            (Error::corrupt("t", 0, Defect::InflatedSize), -3),
-            (
-                Error::corrupt_because("t", 0, Defect::BadTablesList, "x"),
-                -3,
-            ),
-            (mismatch, -3),
-            (overlap, -3),
-            (Error::NotFound { path: path() }, -4),
-            (Error::Locked { path: path(), age }, -5),
-            (Error::Outdated { path: path() }, -5),
-            (Error::corrupt("t", 0, Defect::Zlib), -7),
-        ]);
-    }
-
-    #[test]
-    fn errors_of_records_and_calls_have_the_codes_that_callers_know() {
-        let (name, existing, key, reason, limit) = (vec![], vec![], vec![], "", 0);
-        assert_codes([
-            (Error::OutOfOrder { key: key.clone() }, -1),
-            (Error::TooLarge { key, limit }, -1),
-            (Error::Misuse("rule"), -6),
-            (Error::EmptyTable, -8),
-            (
-                Error::NameConflict {
-                    name: name.clone(),
-                    existing,
-                },
-                -9,
-            ),
-            (Error::InvalidName { name, reason }, -10),
-            (Error::Callback(-42), -42),
-        ]);
-    }
-
-    #[test]
-    fn texts_and_errno_are_those_of_the_c_library() {
-        let table = [
-            (-1, Some(c"general error"), libc::ERANGE),
-            (-2, Some(c"I/O error"), libc::EIO),
-            (-3, Some(c"corrupt reftable file"), libc::EFAULT),
-            (-4, Some(c"file does not exist"), libc::ENOENT),
-            (-5, Some(c"data is outdated"), libc::EBUSY),
-            (-6, Some(c"misuse of the reftable API"), libc::EINVAL),
-            (-7, Some(c"zlib failure"), libc::EDOM),
-            (-8, None, libc::ERANGE),
-            (-9, Some(c"file/directory conflict"), libc::ERANGE),
-            (-10, Some(c"invalid refname"), libc::ERANGE),
-            (-11, None, libc::ERANGE),
-            (0, None, libc::ERANGE),
-            (1, None, libc::ERANGE),
-        ];
-        for (code, text, number) in table {
-            assert_eq!(v16_text(code), text, "{code}");
-            assert_eq!(errno(code), number, "{code}");
-        }
-    }
 }

@@ -125,6 +125,7 @@ pub(crate) struct Entered<H: Handle> {
 
 impl<H: Handle> Entered<H> {
     /// Whether C has freed it during the use.
+    #[cfg_attr(feature = "abi-git", expect(dead_code, reason = "the other profile's"))]
     pub(crate) fn is_freed(entered: &Self) -> bool {
         // SAFETY: `uses` keeps the slot alive.
         unsafe { entered.slot.as_ref() }.freed.get()
@@ -172,13 +173,16 @@ pub(crate) unsafe fn borrow<'a, T>(pointer: *const T) -> Option<&'a T> {
     unsafe { pointer.as_ref() }
 }
 
-/// An array of the caller's, `None` for a negative length, or for NULL with elements.
+/// An array of the caller's, `None` for a length that cannot be, or for NULL with elements.
 ///
 /// # Safety
 ///
 /// `pointer` follows contracts 1 and 5.
-pub(crate) unsafe fn array<'a, T>(pointer: *mut T, len: i32) -> Option<&'a mut [T]> {
-    let len = usize::try_from(len).ok()?;
+pub(crate) unsafe fn array<'a, T>(
+    pointer: *mut T,
+    len: impl TryInto<usize>,
+) -> Option<&'a mut [T]> {
+    let len = len.try_into().ok()?;
     if len == 0 {
         return Some(&mut []);
     }

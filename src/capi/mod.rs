@@ -1,7 +1,8 @@
 //! The C ABI: pointers, ownership and return codes of C around the core, and no logic beyond that.
 //!
-//! [`v16`] exports the functions of `reftable.h` as git's series v16 of June 2020 declares them.
-//! The files next to it are the mechanism: [`guard`] keeps panics on this side, [`handle`] turns
+//! A profile is one shape of the API, and an archive has one of them: `v16` exports the functions
+//! of `reftable.h` as git's series v16 of June 2020 declares them, `git` (feature `abi-git`) those
+//! that git itself calls today. The files next to it are the mechanism: [`guard`] keeps panics on this side, [`handle`] turns
 //! pointers into Rust values and back, [`alloc`] makes memory that C may free, [`error`] maps
 //! errors to codes, [`callback`] makes C functions look like the core's traits. Nothing outside
 //! this folder knows of it.
@@ -39,6 +40,9 @@ compile_error!("the C ABI passes paths as bytes and files as descriptors, which 
 pub(crate) mod alloc;
 pub(crate) mod callback;
 pub(crate) mod error;
+#[cfg(feature = "abi-git")]
+mod git;
 pub(crate) mod guard;
 pub(crate) mod handle;
+#[cfg(not(feature = "abi-git"))]
 mod v16;

@@ -79,6 +79,15 @@ impl MergedTable {
         }
     }
 
+    /// The same view with tombstones.
+    #[must_use]
+    pub fn showing_deletions(self) -> MergedTable {
+        MergedTable {
+            hide_deletions: false,
+            ..self
+        }
+    }
+
     /// The tables, oldest first.
     pub fn tables(&self) -> &[Arc<Table>] {
         &self.tables

@@ -130,7 +130,8 @@ impl Addition {
     }
 
     /// Makes the tables part of the stack, releases the lock, reloads the stack, and merges the
-    /// newest tables if their sizes call for it. Ok if repeated or if nothing is staged.
+    /// newest tables if the options allow it and their sizes call for it. Ok if repeated or if
+    /// nothing is staged.
     ///
     /// # Errors
     ///
@@ -155,8 +156,11 @@ impl Addition {
         }
         let seen = self.inner.view().clone();
         // A5: the compaction that would follow, if it is quick.
-        let folding = compact::fold(&self.inner, &self.base, &staged);
-        let due_later = matches!(folding, Folding::NotDue);
+        let folding = match self.inner.options.auto_compact {
+            true => compact::fold(&self.inner, &self.base, &staged),
+            false => Folding::NotDue,
+        };
+        let due_later = self.inner.options.auto_compact && matches!(folding, Folding::NotDue);
         let committed = match folding {
             Folding::Done { start, table } => self.publish_folded(list_lock, start, table)?,
             Folding::NotDue | Folding::Failed => self.publish(list_lock, staged)?,

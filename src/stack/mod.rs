@@ -56,8 +56,8 @@ struct Inner {
     dir: PathBuf,
     options: StackOptions,
     /// Locked to take or swap the reference, never longer.
-    view: Mutex<View>,
-    stats: Mutex<CompactionStats>,
+    view: Arc<Mutex<View>>,
+    stats: Arc<Mutex<CompactionStats>>,
 }
 
 impl Inner {
@@ -94,13 +94,30 @@ impl Stack {
         let inner = Inner {
             dir: reload::absolute(dir.as_ref())?,
             options,
-            view: Mutex::new(view),
-            stats: Mutex::default(),
+            view: Arc::new(Mutex::new(view)),
+            stats: Arc::default(),
         };
         inner.reload()?;
         Ok(Stack {
             inner: Arc::new(inner),
         })
+    }
+
+    /// A handle on the same stack with other options: it shows and loads the same view.
+    ///
+    /// The hash is that of this stack, whatever the options say.
+    #[must_use]
+    pub fn with_options(&self, mut options: StackOptions) -> Stack {
+        options.write.hash = self.inner.options.write.hash;
+        let inner = Inner {
+            dir: self.inner.dir.clone(),
+            options,
+            view: Arc::clone(&self.inner.view),
+            stats: Arc::clone(&self.inner.stats),
+        };
+        Stack {
+            inner: Arc::new(inner),
+        }
     }
 
     /// The options given to open.

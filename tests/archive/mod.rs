@@ -29,11 +29,15 @@ pub(crate) fn scratch(name: &str) -> PathBuf {
 
 /// Runs `cargo` on the library with the features that the tests were built with.
 pub(crate) fn cargo(command: &str) -> Command {
+    let features = match cfg!(feature = "abi-git") {
+        true => "abi-git",
+        false => "capi",
+    };
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(root())
         .args([command, "--lib", "--message-format", "json"])
-        .args(["--no-default-features", "--features", "capi"]);
+        .args(["--no-default-features", "--features", features]);
     cargo
 }
 

@@ -1,6 +1,6 @@
 //! Codes as texts and `errno`.
 
-use crate::capi::error::{errno, v16_text};
+use super::code::{errno, v16_text};
 use crate::capi::guard::guard;
 use std::cell::Cell;
 use std::ffi::{c_char, c_int};

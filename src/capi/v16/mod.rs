@@ -10,6 +10,7 @@
 )]
 
 // What is needed everywhere.
+mod code;
 mod error;
 mod options;
 mod outgoing;
