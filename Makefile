@@ -39,13 +39,18 @@ COMPLETION_DIRS := bash-completion/completions zsh/site-functions fish/vendor_co
 VALGRIND := valgrind -q --error-exitcode=99 --leak-check=full \
 	--errors-for-leak-kinds=definite,indirect,possible
 
+# The release of git for `make git-archive` and `make check-git-modern`, and which of its test scripts
+# are run, by the beginnings of their names.
+GIT_VERSION ?= 2.55
+GIT_TESTS ?= t060 t061 t14 t3200
+
 # Seconds for `make stress`, and for each target of `make fuzz`.
 STRESS_SECONDS ?= 600
 FUZZ_SECONDS ?= 600
 
 Q := $(if $(V),,@)
 
-.PHONY: all help setup demo test stress fuzz valgrind asan check-git check-git-suite headers header-check \
+.PHONY: all help setup demo test stress fuzz valgrind asan check-git check-git-suite git-archive check-git-modern headers header-check \
 	install uninstall clean
 
 all: $(BUILD)/libreftable.a $(BUILD)/libreftable.so $(BUILD)/reftable header-check
@@ -60,6 +65,8 @@ help:
 	@echo 'make asan             the C tests with AddressSanitizer in the library and in them'
 	@echo 'make check-git        build a git on the library and test it (needs GIT_V16=folder)'
 	@echo 'make check-git-suite  part of the test suite of that git, compared with a list of results'
+	@echo 'make git-archive      an object in place of the folder reftable/ of git GIT_VERSION=$(GIT_VERSION)'
+	@echo 'make check-git-modern build that git with it, and run its tests of refs (GIT_TESTS)'
 	@echo 'make headers          make include/ again from the source'
 	@echo 'make header-check     fails if include/ is not what the source says'
 	@echo 'make install          below PREFIX=$(PREFIX), inside DESTDIR'
@@ -125,6 +132,15 @@ check-git: $(BUILD)/libreftable.a
 
 check-git-suite: $(BUILD)/libreftable.a
 	$(Q)GIT_V16='$(GIT_V16)' SEED='$(SEED)' GIT_SRC='$(GIT_SRC)' scripts/check-git $(BUILD) suite
+
+git-archive: | setup
+	$(Q)mkdir -p $(BUILD)/git-$(GIT_VERSION)
+	$(Q)scripts/git-archive.sh -v $(GIT_VERSION) $(BUILD)/git-$(GIT_VERSION)/reftable.o
+
+# Releases leave the distribution's archive in time; then there is nothing to check.
+check-git-modern: | setup
+	$(Q)scripts/check-git-modern.sh -v $(GIT_VERSION) $(GIT_TESTS) || { \
+		[ $$? = 77 ] && echo 'check-git-modern: SKIPPED: no source of git $(GIT_VERSION)'; }
 
 # build.rs writes them whenever the library is built.
 headers: $(BUILD)/libreftable.a

@@ -44,7 +44,7 @@ REFTABLE_HOST_GLUE=1
 REFTABLE_GIT_API=$version
 export CARGO_TARGET_DIR REFTABLE_HOST_GLUE REFTABLE_GIT_API
 
-(cd "$root" && ${CARGO:-cargo} build --release --lib --features abi-git)
+(cd "$root" && ${CARGO:-cargo} build --release --lib --no-default-features --features abi-git)
 archive=$CARGO_TARGET_DIR/release/libreftable.a
 [ -f "$archive" ] || die "cargo made no $archive"
 

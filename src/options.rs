@@ -89,6 +89,9 @@ pub struct StackOptions {
     pub check_names: bool,
     /// Whether a stack whose tables have overlapping or descending update indexes is refused.
     pub ascending_ranges: bool,
+    /// Whether compaction makes blocks larger than asked for where a record needs that, or the
+    /// tables had larger ones. Otherwise a record that fits no block is an error.
+    pub grow_blocks: bool,
     /// Whether a commit compacts the newest tables if their sizes call for it.
     pub auto_compact: bool,
     /// A table is compacted into the next newer ones once it is less than this many times as
@@ -110,6 +113,7 @@ impl Default for StackOptions {
             write: WriteOptions::default(),
             check_names: true,
             ascending_ranges: false,
+            grow_blocks: true,
             auto_compact: true,
             compaction_factor: 2,
             file_mode: None,

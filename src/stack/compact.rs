@@ -154,7 +154,8 @@ impl Inner {
         self.stats().bytes += bytes.sum::<u64>();
         // What fitted its table is to fit the result.
         let mut options = self.options.write.clone();
-        for table in &tables {
+        let grow = self.options.grow_blocks;
+        for table in tables.iter().filter(|_| grow) {
             options.block_size = options.block_size.max(table.block_size());
         }
         let view = MergedTable::new(tables, options.hash)?;
@@ -174,7 +175,7 @@ impl Inner {
             match result {
                 // A table without padding does not tell its block size, and the first block of a
                 // table has less room than the others.
-                Err(Error::TooLarge { .. }) if options.block_size < LONGEST_BLOCK => {
+                Err(Error::TooLarge { .. }) if grow && options.block_size < LONGEST_BLOCK => {
                     options.block_size = options.block_size.saturating_mul(2).min(LONGEST_BLOCK);
                 }
                 result => return result,

@@ -129,6 +129,8 @@ impl Settings {
         let mut options = StackOptions {
             write: self.write.clone(),
             check_names: false,
+            // git's tests compact to smaller blocks, and expect to be told what does not fit.
+            grow_blocks: false,
             auto_compact: false,
             compaction_factor: self.compaction_factor.max(2),
             file_mode: self.file_mode,
