@@ -377,9 +377,12 @@ fn layouts_and_constants_are_those_of_git() {
     }
 }
 
+/// Fields and where they are in bytes.
+type Offsets = &'static [(&'static str, usize)];
+
 /// What other releases have instead of the options of 2.55: the size of a struct, and where its
 /// fields are. The same numbers stand in `src/capi/git/profile`.
-const OTHER_OPTIONS: &[(&str, &str, usize, &[(&str, usize)])] = &[
+const OTHER_OPTIONS: &[(&str, &str, usize, Offsets)] = &[
     (
         "REFTABLE_GIT_SOURCE_2_47",
         "reftable_write_options",

@@ -125,7 +125,10 @@ pub(crate) struct Entered<H: Handle> {
 
 impl<H: Handle> Entered<H> {
     /// Whether C has freed it during the use.
-    #[cfg_attr(feature = "abi-git", expect(dead_code, reason = "the other profile's"))]
+    #[cfg_attr(
+        all(feature = "abi-git", not(test)),
+        expect(dead_code, reason = "the other profile's, and tested")
+    )]
     pub(crate) fn is_freed(entered: &Self) -> bool {
         // SAFETY: `uses` keeps the slot alive.
         unsafe { entered.slot.as_ref() }.freed.get()

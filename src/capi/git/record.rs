@@ -489,16 +489,15 @@ mod tests {
     /// git fills only these three fields of a deletion, in memory that was never cleared.
     #[test]
     fn of_a_deletion_nothing_but_name_index_and_type_is_read() {
-        let mut record = MaybeUninit::<reftable_log_record>::uninit();
-        let raw = record.as_mut_ptr();
-        // SAFETY: inside the record.
-        unsafe { (&raw mut (*raw).refname).write(c"HEAD".as_ptr().cast_mut()) };
-        // SAFETY: inside the record.
-        unsafe { (&raw mut (*raw).update_index).write(7) };
-        // SAFETY: inside the record.
-        unsafe { (&raw mut (*raw).value_type).write(DELETION) };
-        // SAFETY: the fields that must be initialised are.
-        let record = unsafe { record.assume_init_ref() };
+        let mut garbage = MaybeUninit::<reftable_log_record>::uninit();
+        let bytes = garbage.as_mut_ptr().cast::<u8>();
+        // SAFETY: as many bytes as the record has.
+        unsafe { bytes.write_bytes(0xaa, size_of::<reftable_log_record>()) };
+        // SAFETY: numbers and raw pointers may have any bits.
+        let mut record = unsafe { garbage.assume_init() };
+        record.refname = c"HEAD".as_ptr().cast_mut();
+        record.update_index = 7;
+        record.value_type = DELETION;
         // SAFETY: a literal.
         let read = unsafe { record.read(HashId::Sha1) }.expect("valid");
         assert_eq!((read.name, read.update_index), (&b"HEAD"[..], 7));
@@ -532,15 +531,11 @@ mod tests {
         ] {
             record.value_type = value_type;
             // SAFETY: a record.
-            assert_eq!(
-                !unsafe { reftable_ref_record_val1(&record) }.is_null(),
-                first
-            );
+            let id = unsafe { reftable_ref_record_val1(&record) };
+            assert_eq!(!id.is_null(), first);
             // SAFETY: a record.
-            assert_eq!(
-                !unsafe { reftable_ref_record_val2(&record) }.is_null(),
-                second
-            );
+            let id = unsafe { reftable_ref_record_val2(&record) };
+            assert_eq!(!id.is_null(), second);
         }
     }
 }
