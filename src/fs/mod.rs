@@ -13,8 +13,8 @@ mod os;
 mod pending;
 mod register;
 
-pub(crate) use os::open_without_waiting;
 pub use os::{OsFs, remove_pending_files};
+pub(crate) use os::{open_without_waiting, regular_len};
 
 use crate::table::BlockSource;
 use std::fmt::Debug;

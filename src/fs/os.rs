@@ -22,14 +22,7 @@ pub struct OsFs;
 impl Fs for OsFs {
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         let file = open_without_waiting(path)?;
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        if !metadata.is_file() {
-            return Err(io::Error::other("not a regular file"));
-        }
-        let len = metadata.len();
+        let len = regular_len(&file)?;
         if len > limit {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
@@ -98,6 +91,18 @@ impl Fs for OsFs {
         hasher.write_u128(since_1970.unwrap_or_default().as_nanos());
         (hasher.finish() >> 32) as u32
     }
+}
+
+/// Length in bytes of a file that has to be a regular one.
+pub(crate) fn regular_len(file: &File) -> io::Result<u64> {
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    Ok(metadata.len())
 }
 
 /// Opens a file for reading. Opening a FIFO would wait until somebody writes to it, for ever

@@ -1,7 +1,7 @@
 //! Where the bytes of a table come from.
 
 use crate::error::{Error, Result};
-use crate::fs::{mmap, open_without_waiting};
+use crate::fs::{mmap, open_without_waiting, regular_len};
 use bytes::Bytes;
 use std::fmt::Debug;
 use std::fs::File;
@@ -86,17 +86,11 @@ impl FileSource {
 
     /// Takes an open file; `path` is for errors.
     pub fn new(file: File, path: &Path) -> io::Result<FileSource> {
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        if !metadata.is_file() {
-            return Err(io::Error::other("not a regular file"));
-        }
+        let len = regular_len(&file)?;
         let mut source = FileSource {
             path: path.to_path_buf(),
             file: None,
-            len: metadata.len(),
+            len,
             reads: AtomicU32::new(0),
             whole: OnceLock::new(),
         };
@@ -166,4 +160,28 @@ fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
 #[cfg(not(unix))]
 fn read_at(_file: &File, _bytes: &mut [u8], _offset: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// A table that was cut after it was opened is damage on disk, not a mistake of the caller: for
+    /// that, a program that asserts it makes none would abort.
+    #[test]
+    fn a_file_that_was_cut_after_opening_is_an_io_error() {
+        for scanned in [false, true] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(&[7; 40_000]).unwrap();
+            let source = FileSource::open(file.path()).unwrap();
+            assert_eq!(source.read(30_000, 100).unwrap(), [7; 100][..]);
+            file.as_file().set_len(20_000).unwrap();
+            if scanned {
+                source.expect_scan();
+            }
+            let error = source.read(30_000, 100).unwrap_err();
+            assert!(matches!(error, Error::Io { op: "read", .. }), "{error}");
+        }
+    }
 }
