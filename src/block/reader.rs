@@ -2,7 +2,7 @@
 
 use super::deflate::{Inflated, Inflater};
 use crate::error::{Defect, Error};
-use crate::format::key::KeyHead;
+use crate::format::key::{KeyHead, WINDOW};
 use crate::format::{BLOCK_HEADER_LEN, BlockType, Cursor, Flaw, Parse};
 use crate::record::{Context, Kind};
 use bytes::Bytes;
@@ -122,10 +122,49 @@ impl Block {
         }
     }
 
+    /// A block without records, in front of which nothing stands.
+    pub(crate) fn none() -> Block {
+        Block {
+            bytes: Bytes::new(),
+            kind: BlockType::Ref,
+            place: Placement {
+                position: 0,
+                header_off: 0,
+                room: 0,
+            },
+            stored_len: 0,
+            restarts_at: 0,
+            restart_count: 0,
+        }
+    }
+
+    /// Whether this is [`Block::none`].
+    pub(crate) fn is_none(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// All bytes.
+    #[inline(always)]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The bytes up to the end of the records.
     #[inline(always)]
     pub(crate) fn records(&self) -> &[u8] {
         self.bytes.get(..self.restarts_at).unwrap_or_default()
+    }
+
+    /// Offset behind the last record.
+    #[inline(always)]
+    pub(crate) fn records_end(&self) -> usize {
+        self.restarts_at
+    }
+
+    /// The first bytes from `offset` on, whatever they are, if the block has so many.
+    #[inline(always)]
+    pub(crate) fn window(&self, offset: usize) -> Option<&[u8; WINDOW]> {
+        self.bytes.get(offset..)?.first_chunk()
     }
 
     /// Offset of the first record.

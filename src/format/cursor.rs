@@ -1,5 +1,6 @@
 //! Checked reading of bytes: the only place that takes slices apart.
 
+use super::varint::two_groups;
 use super::{Flaw, Parse};
 use crate::error::Defect;
 
@@ -114,9 +115,7 @@ impl<'a> Cursor<'a> {
             }
             [high, low, rest @ ..] if *low < 0x80 => {
                 self.rest = rest;
-                // What is below 128 has one byte, so two of them start to count there.
-                let value = (u64::from(*high & 0x7f) << 7) | u64::from(*low);
-                Ok(value.wrapping_add(0x80))
+                Ok(two_groups(u64::from(*high), u64::from(*low)))
             }
             _ => {
                 let (value, after) = self.long_varint()?;

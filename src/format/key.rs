@@ -29,10 +29,84 @@ impl<'a> KeyHead<'a> {
     }
 }
 
+/// The longest suffix of a [`ShortHead`].
+const SHORT: usize = 15;
+/// How many bytes the head of a short record and the first two of its value take at most.
+pub(crate) const WINDOW: usize = 2 + SHORT + 2;
+
+/// The head of a record whose prefix length, suffix length and suffix take few bytes, and whose
+/// suffix has no NUL.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShortHead {
+    /// How many bytes of the key before are shared.
+    pub(crate) prefix: usize,
+    /// The value type, three bits.
+    pub(crate) extra: u8,
+    /// Length of the suffix, from 1 to 15.
+    suffix_len: usize,
+    /// The suffix as two numbers whose lowest bytes come first, and zeros behind it.
+    suffix: [u64; 2],
+}
+
+impl ShortHead {
+    /// The head that `window` begins with; `None` if it is a longer one, or damaged.
+    #[inline(always)]
+    pub(crate) fn read(window: &[u8; WINDOW]) -> Option<ShortHead> {
+        let [prefix, len_and_extra, suffix @ ..] = window;
+        let suffix_len = usize::from(len_and_extra >> 3);
+        let masks = SUFFIX_MASKS.get(suffix_len)?;
+        let words = [word(suffix), word(suffix.get(8..)?)];
+        let zero = has_zero(words[0] | !masks[0]) || has_zero(words[1] | !masks[1]);
+        (*prefix < 0x80 && suffix_len > 0 && !zero).then_some(ShortHead {
+            prefix: usize::from(*prefix),
+            extra: len_and_extra & 0x7,
+            suffix_len,
+            suffix: [words[0] & masks[0], words[1] & masks[1]],
+        })
+    }
+
+    /// Length of the head in bytes.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.suffix_len.wrapping_add(2)
+    }
+
+    /// The two bytes behind the head that `window` begins with.
+    #[inline(always)]
+    pub(crate) fn behind(&self, window: &[u8; WINDOW]) -> [u8; 2] {
+        let at = self.suffix_len.min(SHORT).wrapping_add(2);
+        match window.get(at..) {
+            Some([first, second, ..]) => [*first, *second],
+            _ => [0xff; 2],
+        }
+    }
+}
+
+/// For each length of a suffix, ones in its bytes and zeros behind them.
+const SUFFIX_MASKS: [[u64; 2]; SHORT + 1] = [
+    [0, 0],
+    [0xff, 0],
+    [0xffff, 0],
+    [0xff_ffff, 0],
+    [0xffff_ffff, 0],
+    [0xff_ffff_ffff, 0],
+    [0xffff_ffff_ffff, 0],
+    [0xff_ffff_ffff_ffff, 0],
+    [u64::MAX, 0],
+    [u64::MAX, 0xff],
+    [u64::MAX, 0xffff],
+    [u64::MAX, 0xff_ffff],
+    [u64::MAX, 0xffff_ffff],
+    [u64::MAX, 0xff_ffff_ffff],
+    [u64::MAX, 0xffff_ffff_ffff],
+    [u64::MAX, 0xff_ffff_ffff_ffff],
+];
+
 /// A key that is made from the one before, record by record.
 ///
 /// Suffixes are short: most are copied as sixteen bytes at once, whatever follows them. So there
-/// is room behind the key, and what it holds does not matter.
+/// is room behind the key. The byte behind it is zero, so that it comes before every key which
+/// goes on there; what the others hold does not matter.
 #[derive(Debug, Default)]
 pub(crate) struct KeyBuf {
     bytes: Vec<u8>,
@@ -45,7 +119,27 @@ const SLACK: usize = 16;
 impl KeyBuf {
     #[inline(always)]
     pub(crate) fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.bytes.get(..self.len).unwrap_or_else(|| nothing())
+    }
+
+    /// Makes the key that `head` is the head of, if it comes after this one by its first own byte.
+    /// False, and nothing done, if it does not, shares more than there is, or has no room.
+    #[inline(always)]
+    pub(crate) fn take_short(&mut self, head: &ShortHead) -> bool {
+        let room = head.prefix..head.prefix.wrapping_add(SLACK);
+        let Some(room) = self.bytes.get_mut(room) else {
+            return false;
+        };
+        let [low, high] = head.suffix.map(u64::to_le_bytes);
+        let comes_after = room.first().is_some_and(|byte| low[0] > *byte);
+        if head.prefix > self.len || !comes_after {
+            return false;
+        }
+        let (first, last) = room.split_at_mut(low.len());
+        first.copy_from_slice(&low);
+        last.copy_from_slice(&high);
+        self.len = head.prefix.wrapping_add(head.suffix_len);
+        true
     }
 
     /// Keeps the first `prefix` bytes and appends the first `len` of `rest`.
@@ -61,6 +155,9 @@ impl KeyBuf {
         }
         // Both are lengths of slices in memory.
         self.len = prefix.wrapping_add(len);
+        if let Some(behind) = self.bytes.get_mut(self.len) {
+            *behind = 0;
+        }
     }
 
     #[inline(never)]
@@ -96,6 +193,13 @@ pub(crate) fn comes_after(suffix: &[u8], differing: &[u8]) -> bool {
     }
 }
 
+/// What there is instead of bytes that ought to be there: a branch that is never taken costs less
+/// than a choice.
+#[cold]
+pub(crate) fn nothing() -> &'static [u8] {
+    &[]
+}
+
 #[cold]
 #[inline(never)]
 fn is_greater(a: &[u8], b: &[u8]) -> bool {
@@ -123,7 +227,9 @@ pub(crate) fn has_nul(bytes: &[u8]) -> bool {
 
 #[inline(never)]
 fn contains_nul(bytes: &[u8]) -> bool {
-    bytes.contains(&0)
+    let words = bytes.chunks_exact(8);
+    let rest = words.remainder().contains(&0);
+    rest || words.map(word).any(has_zero)
 }
 
 /// Whether one of eight bytes is zero.

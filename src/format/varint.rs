@@ -19,6 +19,13 @@ fn put_groups(out: &mut Vec<u8>, value: u64, more: u8) {
     out.push(low_group(value) | more);
 }
 
+/// The number with the groups `high` and `low`, whose continuation bit may be set.
+#[inline(always)]
+pub(crate) fn two_groups(high: u64, low: u64) -> u64 {
+    // What is below 128 has one byte, so two of them start to count there.
+    (((high & 0x7f) << 7) | (low & 0x7f)).wrapping_add(0x80)
+}
+
 fn low_group(value: u64) -> u8 {
     let [.., low] = value.to_be_bytes();
     low & 0x7f

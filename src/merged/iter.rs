@@ -31,7 +31,7 @@ impl MergedRefIter {
     /// # Errors
     /// As [`MergedRefIter::seek`].
     #[expect(clippy::should_implement_trait, reason = "the record is lent")]
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self) -> Result<Option<RefRecord<'_>>> {
         match self.0.advance()? {
             true => Ok(self.0.record()),
@@ -66,7 +66,7 @@ impl MergedLogIter {
     /// # Errors
     /// As [`MergedLogIter::seek`].
     #[expect(clippy::should_implement_trait, reason = "the record is lent")]
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self) -> Result<Option<LogRecord<'_>>> {
         match self.0.advance()? {
             true => Ok(self.0.record()),

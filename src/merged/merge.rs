@@ -1,6 +1,7 @@
 //! Merging: the records of several tables in one order.
 
 use crate::error::{Error, Result};
+use crate::format::key::common_prefix;
 use crate::record::Kind;
 use crate::table::{SectionIter, Table};
 use std::cmp::Ordering;
@@ -9,30 +10,55 @@ use std::sync::Arc;
 /// The records of several tables by key, and for one key those of newer tables first.
 ///
 /// The cursor in front is kept apart from the others, which form a heap. As long as one table
-/// leads, a step costs one comparison with the smallest of the others; with a single table, none.
+/// leads, a step costs next to nothing: the leader's key was before the smallest of the others,
+/// and as long as it keeps the bytes up to where the two differ, it still is.
 #[derive(Debug)]
 pub(super) struct Merge<K: Kind> {
-    /// One per table, oldest first.
-    cursors: Vec<SectionIter<K>>,
-    /// Which cursor has the current record.
-    leader: Option<usize>,
+    /// Has the current record.
+    leader: Option<Box<Cursor<K>>>,
     /// The other cursors that have a record, as a heap with the smallest on top.
-    heap: Vec<usize>,
-    /// Whether the cursor on top of the heap has the leader's key too.
+    heap: Vec<Box<Cursor<K>>>,
+    /// Cursors without a record.
+    spent: Vec<Box<Cursor<K>>>,
+    /// How many bytes the keys of the leader and of the top of the heap share.
+    shared: usize,
+    /// Whether these keys are equal.
     tied: bool,
-    /// Whether the leader's record has been yielded.
-    yielded: bool,
     failed: Option<Error>,
+}
+
+/// The records of one table.
+#[derive(Debug)]
+struct Cursor<K: Kind> {
+    /// Larger for newer tables.
+    rank: usize,
+    records: SectionIter<K>,
+}
+
+impl<K: Kind> Cursor<K> {
+    /// How the current key and table compare with those of `other`.
+    fn compare(&self, other: &Cursor<K>) -> Ordering {
+        let keys = self.records.key().cmp(other.records.key());
+        keys.then(other.rank.cmp(&self.rank))
+    }
+
+    fn is_before(&self, other: &Cursor<K>) -> bool {
+        self.compare(other) == Ordering::Less
+    }
 }
 
 impl<K: Kind> Merge<K> {
     pub(super) fn new(tables: &[Arc<Table>]) -> Merge<K> {
+        let cursor = |(rank, table)| {
+            let records = SectionIter::new(table);
+            Box::new(Cursor { rank, records })
+        };
         Merge {
-            cursors: tables.iter().map(SectionIter::new).collect(),
             leader: None,
             heap: Vec::with_capacity(tables.len()),
+            spent: tables.iter().enumerate().map(cursor).collect(),
+            shared: 0,
             tied: false,
-            yielded: false,
             failed: None,
         }
     }
@@ -40,62 +66,65 @@ impl<K: Kind> Merge<K> {
     /// Goes in front of the first record at or after `key`.
     pub(super) fn seek(&mut self, key: &[u8]) -> Result<()> {
         self.failed = None;
+        self.retire_all();
         let result = self.seek_cursors(key);
         self.remember(result)
     }
 
     fn seek_cursors(&mut self, key: &[u8]) -> Result<()> {
-        self.heap.clear();
-        self.leader = None;
-        self.yielded = false;
-        for n in 0..self.cursors.len() {
-            let Some(cursor) = self.cursors.get_mut(n) else {
-                continue;
-            };
-            cursor.seek(key)?;
-            if cursor.advance()? {
-                self.push(n);
+        let mut n = 0;
+        while let Some(cursor) = self.spent.get_mut(n) {
+            cursor.records.seek(key)?;
+            match cursor.records.advance()? {
+                true => {
+                    let cursor = self.spent.swap_remove(n);
+                    self.push(cursor);
+                }
+                false => n += 1,
             }
         }
-        self.elect();
         Ok(())
     }
 
     /// Goes to the next record; false at the end.
     #[inline(always)]
     pub(super) fn advance(&mut self) -> Result<bool> {
-        let leader = self.leader.filter(|_| self.yielded);
-        if let Some(cursor) = leader.and_then(|leader| self.cursors.get_mut(leader)) {
-            let more = cursor.advance();
-            if matches!(more, Ok(true)) {
-                if !self.heap.is_empty() {
-                    self.rank();
-                }
-                return Ok(true);
-            }
-            return self.replace_leader(more);
+        let Some(leader) = &mut self.leader else {
+            return self.leave_block();
+        };
+        if !leader.records.step() {
+            return self.leave_block();
         }
-        self.start()
+        // What older tables have of the key before this one was stepped over.
+        if leader.records.shared() <= self.shared && !self.heap.is_empty() {
+            self.rank();
+        }
+        Ok(true)
     }
 
-    /// The first step after a seek.
-    fn start(&mut self) -> Result<bool> {
-        match &self.failed {
-            Some(error) => Err(error.again()),
-            None => {
-                self.yielded = self.leader.is_some();
-                Ok(self.yielded)
-            }
-        }
-    }
-
-    /// After the leader came to its end, or failed.
+    /// Goes on where the leader is at the end of a block, is damaged, or is yet to be elected.
     #[inline(never)]
-    fn replace_leader(&mut self, ended: Result<bool>) -> Result<bool> {
-        self.remember(ended)?;
-        self.elect();
-        self.yielded = self.leader.is_some();
-        Ok(self.yielded)
+    fn leave_block(&mut self) -> Result<bool> {
+        if let Some(error) = &self.failed {
+            return Err(error.again());
+        }
+        if let Some(mut leader) = self.leader.take() {
+            match leader.records.leave_block() {
+                Ok(true) => {
+                    self.leader = Some(leader);
+                    self.rank();
+                    return Ok(true);
+                }
+                Ok(false) => self.spent.push(leader),
+                Err(error) => {
+                    self.spent.push(leader);
+                    return self.remember(Err(error));
+                }
+            }
+        }
+        self.leader = self.pop();
+        self.compare_top();
+        Ok(self.leader.is_some())
     }
 
     /// Whether older tables have records with the current key.
@@ -107,15 +136,18 @@ impl<K: Kind> Merge<K> {
     /// Steps over the records of older tables that have the current key.
     pub(super) fn skip_shadowed(&mut self) -> Result<()> {
         while self.tied {
-            let (Some(&top), Some(leader)) = (self.heap.first(), self.leader) else {
+            let Some(mut top) = self.pop() else {
                 break;
             };
-            match self.cursors.get_mut(top).map(SectionIter::advance) {
-                Some(Ok(true)) => self.sift_down(),
-                Some(Err(error)) => return self.remember(Err(error)),
-                Some(Ok(false)) | None => self.pop(),
+            match top.records.advance() {
+                Ok(true) => self.push(top),
+                Ok(false) => self.spent.push(top),
+                Err(error) => {
+                    self.spent.push(top);
+                    return self.remember(Err(error));
+                }
             }
-            self.tied = self.compare_top(leader) == Ordering::Equal;
+            self.compare_top();
         }
         Ok(())
     }
@@ -123,71 +155,38 @@ impl<K: Kind> Merge<K> {
     /// The cursor with the current record.
     #[inline(always)]
     pub(super) fn current(&self) -> Option<&SectionIter<K>> {
-        self.cursors.get(self.leader?)
-    }
-
-    /// Makes the smallest cursor of the heap the leader.
-    fn elect(&mut self) {
-        self.leader = self.heap.first().copied();
-        self.tied = false;
-        if let Some(leader) = self.leader {
-            self.pop();
-            self.tied = self.compare_top(leader) == Ordering::Equal;
-        }
+        self.leader.as_ref().map(|leader| &leader.records)
     }
 
     /// After the leader moved: changes places with the top of the heap if that is smaller now.
-    #[inline]
     fn rank(&mut self) {
-        let Some(leader) = self.leader else {
+        if let (Some(leader), Some(top)) = (&mut self.leader, self.heap.first_mut()) {
+            if top.is_before(leader) {
+                std::mem::swap(leader, top);
+                self.sift_down();
+            }
+        }
+        self.compare_top();
+    }
+
+    /// Finds out what the leader's key has in common with that on top of the heap.
+    fn compare_top(&mut self) {
+        let (Some(leader), Some(top)) = (&self.leader, self.heap.first()) else {
+            self.shared = 0;
+            self.tied = false;
             return;
         };
-        let order = self.compare_top(leader);
-        self.tied = order == Ordering::Equal;
-        let newer = self.heap.first().is_some_and(|top| *top > leader);
-        if order == Ordering::Less || self.tied && newer {
-            self.change_leader(leader);
-        }
+        let (key, next) = (leader.records.key(), top.records.key());
+        self.shared = common_prefix(key, next);
+        self.tied = self.shared == key.len() && key.len() == next.len();
     }
 
-    fn change_leader(&mut self, leader: usize) {
-        if let Some(top) = self.heap.first_mut() {
-            self.leader = Some(std::mem::replace(top, leader));
-            self.sift_down();
-        }
-        if let Some(leader) = self.leader {
-            self.tied = self.compare_top(leader) == Ordering::Equal;
-        }
-    }
-
-    fn key(&self, cursor: usize) -> &[u8] {
-        self.cursors.get(cursor).map_or(&[], SectionIter::key)
-    }
-
-    /// How the key on top of the heap compares with that of `cursor`; greater without a heap.
-    #[inline]
-    fn compare_top(&self, cursor: usize) -> Ordering {
-        match self.heap.first() {
-            Some(&top) => self.key(top).cmp(self.key(cursor)),
-            None => Ordering::Greater,
-        }
-    }
-
-    /// Whether cursor `a` comes before `b`.
-    fn before(&self, a: usize, b: usize) -> bool {
-        match self.key(a).cmp(self.key(b)) {
-            Ordering::Less => true,
-            Ordering::Equal => a > b,
-            Ordering::Greater => false,
-        }
-    }
-
-    fn push(&mut self, cursor: usize) {
+    fn push(&mut self, cursor: Box<Cursor<K>>) {
         let mut child = self.heap.len();
         self.heap.push(cursor);
         while child > 0 {
             let parent = (child - 1) / 2;
-            if !self.before(self.heap[child], self.heap[parent]) {
+            if !self.heap[child].is_before(&self.heap[parent]) {
                 break;
             }
             self.heap.swap(child, parent);
@@ -196,12 +195,13 @@ impl<K: Kind> Merge<K> {
     }
 
     /// Removes the top of the heap.
-    fn pop(&mut self) {
-        let last = self.heap.pop();
-        if let (Some(last), Some(top)) = (last, self.heap.first_mut()) {
-            *top = last;
-            self.sift_down();
+    fn pop(&mut self) -> Option<Box<Cursor<K>>> {
+        if self.heap.is_empty() {
+            return None;
         }
+        let top = self.heap.swap_remove(0);
+        self.sift_down();
+        Some(top)
     }
 
     /// Puts the top of the heap where it belongs.
@@ -211,7 +211,7 @@ impl<K: Kind> Merge<K> {
             let (left, right) = (2 * parent + 1, 2 * parent + 2);
             let mut least = parent;
             for child in [left, right] {
-                if child < self.heap.len() && self.before(self.heap[child], self.heap[least]) {
+                if child < self.heap.len() && self.heap[child].is_before(&self.heap[least]) {
                     least = child;
                 }
             }
@@ -223,14 +223,18 @@ impl<K: Kind> Merge<K> {
         }
     }
 
+    /// Puts all cursors aside.
+    fn retire_all(&mut self) {
+        self.spent.append(&mut self.heap);
+        self.spent.extend(self.leader.take());
+        self.tied = false;
+    }
+
     /// Makes an error last: going on without the failed table would show records that it hides.
     fn remember<T>(&mut self, result: Result<T>) -> Result<T> {
         if let Err(error) = &result {
-            self.leader = None;
-            self.heap.clear();
-            self.tied = false;
-            self.yielded = false;
             self.failed = Some(error.again());
+            self.retire_all();
         }
         result
     }

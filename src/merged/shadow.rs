@@ -45,6 +45,6 @@ impl<K: Kind> Shadow<K> {
     /// The current record; `None` if there is none.
     #[inline(always)]
     pub(super) fn record(&self) -> Option<K::Record<'_>> {
-        self.merge.current()?.record()
+        self.merge.current().map(SectionIter::record)
     }
 }

@@ -168,7 +168,7 @@ impl Kind for Logs {
             DELETION => Ok(LogSpan::default()),
             UPDATE => {
                 let start = cursor.offset();
-                cursor.take(context.hash.len().saturating_mul(2))?;
+                cursor.take(context.id_len.saturating_mul(2))?;
                 Ok(LogSpan {
                     log_type: UPDATE,
                     ids: (start, cursor.offset()),
@@ -192,7 +192,7 @@ impl Kind for Logs {
     ) -> LogRecord<'a> {
         // The key was checked when the record was decoded.
         let (name, update_index) = split_log_key(key).unwrap_or_default();
-        let ids = bytes(block, span.ids).split_at_checked(context.hash.len());
+        let ids = bytes(block, span.ids).split_at_checked(context.id_len);
         LogRecord {
             name,
             update_index,

@@ -29,14 +29,15 @@ pub(crate) use refs::Refs;
 pub use refs::{RefRecord, RefRecordBuf, RefValue, RefValueBuf};
 
 use crate::error::Defect;
+use crate::format::key::nothing;
 use crate::format::{BlockType, Cursor, Parse};
-use crate::hash::HashId;
 use std::fmt::Debug;
 
 /// What decoding a value needs to know about its table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Context {
-    pub(crate) hash: HashId,
+    /// Length in bytes of object ids.
+    pub(crate) id_len: usize,
     pub(crate) min_update_index: u64,
     pub(crate) max_update_index: u64,
     /// Length in bytes of the keys of object records.
@@ -61,6 +62,19 @@ pub(crate) trait Kind: Debug + Send + Sync + 'static {
     /// record's head.
     fn read_value(cursor: &mut Cursor<'_>, extra: u8, context: &Context) -> Parse<Self::Span>;
 
+    /// Decodes a value of one of the kind's forms of fixed length: `first` are its first bytes, and
+    /// `at` is its offset in the block. Gives where it would end, which may be behind the block;
+    /// `None` if it has another form or is damaged.
+    #[inline(always)]
+    fn read_short(
+        _extra: u8,
+        _first: [u8; 2],
+        _at: usize,
+        _context: &Context,
+    ) -> Option<(Self::Span, usize)> {
+        None
+    }
+
     /// The record with this key and value; `block` is what the span's offsets count in.
     fn record<'a>(
         key: &'a [u8],
@@ -79,7 +93,7 @@ pub(crate) type Range = (usize, usize);
 /// The bytes that a range names.
 #[inline]
 fn bytes(block: &[u8], (start, end): Range) -> &[u8] {
-    block.get(start..end).unwrap_or_default()
+    block.get(start..end).unwrap_or_else(|| nothing())
 }
 
 /// The range of a string (format section 2.2) at the cursor.

@@ -3,7 +3,7 @@
 use super::{Context, Kind, Range, bytes};
 use crate::error::Defect;
 use crate::format::key::has_nul;
-use crate::format::varint::{put_string, put_varint};
+use crate::format::varint::{put_string, put_varint, two_groups};
 use crate::format::{BlockType, Cursor, Parse};
 
 /// One ref, its bytes borrowed from the block it stands in.
@@ -155,11 +155,11 @@ impl Kind for Refs {
         let value = match extra {
             DELETION => (start, start),
             OBJECT => {
-                cursor.take(context.hash.len())?;
+                cursor.take(context.id_len)?;
                 (start, cursor.offset())
             }
             PEELED => {
-                cursor.take(context.hash.len().saturating_mul(2))?;
+                cursor.take(context.id_len.saturating_mul(2))?;
                 (start, cursor.offset())
             }
             SYMREF => read_target(cursor)?,
@@ -170,6 +170,39 @@ impl Kind for Refs {
             value_type: extra,
             value,
         })
+    }
+
+    #[inline(always)]
+    fn read_short(
+        extra: u8,
+        first: [u8; 2],
+        at: usize,
+        context: &Context,
+    ) -> Option<(RefSpan, usize)> {
+        let [high, low] = first;
+        if high & low >= 0x80 {
+            return None;
+        }
+        // Both forms are frequent, so that guessing would go wrong: no branch.
+        let has_two = high >> 7;
+        let two = two_groups(u64::from(high), u64::from(low));
+        let one = u64::from(high);
+        let delta = one ^ ((one ^ two) & u64::from(has_two).wrapping_neg());
+        let start = at.wrapping_add(1).wrapping_add(usize::from(has_two));
+        let range = context
+            .max_update_index
+            .checked_sub(context.min_update_index)?;
+        if extra > PEELED || delta > range {
+            return None;
+        }
+        let ids = usize::from(extra);
+        let end = start.wrapping_add(ids.wrapping_mul(context.id_len));
+        let span = RefSpan {
+            update_index: context.min_update_index.wrapping_add(delta),
+            value_type: extra,
+            value: (start, end),
+        };
+        Some((span, end))
     }
 
     #[inline(always)]
@@ -186,7 +219,7 @@ impl Kind for Refs {
             value: match span.value_type {
                 DELETION => RefValue::Deletion,
                 OBJECT => RefValue::Object(value),
-                PEELED => match value.split_at_checked(context.hash.len()) {
+                PEELED => match value.split_at_checked(context.id_len) {
                     Some((id, peeled)) => RefValue::Peeled { id, peeled },
                     None => RefValue::Deletion,
                 },

@@ -55,7 +55,7 @@ pub(super) fn salvage(
         sections: footer.map_or(Vec::new(), |f| vec![f.ref_index, f.obj, f.obj_index, f.log]),
         in_logs: false,
         context: Context {
-            hash,
+            id_len: hash.len(),
             min_update_index: header.min_update_index,
             max_update_index: header.max_update_index,
             obj_id_len: 0,

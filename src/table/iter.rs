@@ -17,7 +17,8 @@ const BLOCKS_BEFORE_SCAN: u32 = 2;
 pub(crate) struct SectionIter<K: Kind> {
     table: Arc<Table>,
     context: Context,
-    block: Option<Block>,
+    /// The block of the current record; none before the first record and after the last.
+    block: Block,
     records: Records<K>,
     blocks: u32,
     inflater: Inflater,
@@ -32,7 +33,7 @@ impl<K: Kind> SectionIter<K> {
         SectionIter {
             table: Arc::clone(table),
             context: table.context(),
-            block: None,
+            block: Block::none(),
             records: Records::default(),
             blocks: 0,
             inflater: Inflater::default(),
@@ -44,7 +45,7 @@ impl<K: Kind> SectionIter<K> {
     /// Goes in front of the first record at or after `key`; of the very first for an empty key.
     pub(crate) fn seek(&mut self, key: &[u8]) -> Result<()> {
         self.failed = None;
-        self.block = None;
+        self.block = Block::none();
         self.blocks = 0;
         self.records.forget();
         let result = self.seek_leaf(key);
@@ -61,7 +62,7 @@ impl<K: Kind> SectionIter<K> {
                 .seek(&block, key, &self.context)
                 .map_err(flaw)?
             {
-                self.block = Some(block);
+                self.block = block;
                 return Ok(());
             }
             leaf = self
@@ -84,11 +85,13 @@ impl<K: Kind> SectionIter<K> {
     ///
     /// This is what a scan does a million times, so it has nothing to hand over but a bit.
     #[inline(always)]
-    fn step(&mut self) -> bool {
-        let Some(block) = &self.block else {
-            return false;
-        };
-        match self.records.advance(block, &self.context) {
+    pub(crate) fn step(&mut self) -> bool {
+        self.records.advance_short(&self.block, &self.context) || self.step_any()
+    }
+
+    #[inline(never)]
+    fn step_any(&mut self) -> bool {
+        match self.records.advance_any(&self.block, &self.context) {
             Ok(more) => more,
             Err(flaw) => {
                 self.flaw = Some(flaw);
@@ -99,10 +102,10 @@ impl<K: Kind> SectionIter<K> {
 
     /// Goes on where [`SectionIter::step`] could not.
     #[inline(never)]
-    fn leave_block(&mut self) -> Result<bool> {
-        let result = match (self.flaw.take(), &self.block) {
-            (Some(flaw), Some(block)) => Err(block.error(self.table.name(), flaw)),
-            _ => self.advance_block(),
+    pub(crate) fn leave_block(&mut self) -> Result<bool> {
+        let result = match self.flaw.take() {
+            Some(flaw) => Err(self.block.error(self.table.name(), flaw)),
+            None => self.advance_block(),
         };
         self.remember(result)
     }
@@ -112,9 +115,10 @@ impl<K: Kind> SectionIter<K> {
         if let Some(error) = &self.failed {
             return Err(error.again());
         }
-        let Some(block) = self.block.take() else {
+        if self.block.is_none() {
             return Ok(false);
-        };
+        }
+        let block = std::mem::replace(&mut self.block, Block::none());
         self.blocks = self.blocks.saturating_add(1);
         if self.blocks == BLOCKS_BEFORE_SCAN {
             self.table.expect_scan();
@@ -129,14 +133,14 @@ impl<K: Kind> SectionIter<K> {
         next.check_restarts().map_err(flaw)?;
         self.records.enter(&next);
         let more = self.records.advance(&next, &self.context).map_err(flaw)?;
-        self.block = Some(next);
+        self.block = next;
         Ok(more)
     }
 
     /// Makes an error last.
     fn remember<T>(&mut self, result: Result<T>) -> Result<T> {
         if let Err(error) = &result {
-            self.block = None;
+            self.block = Block::none();
             self.failed = Some(Box::new(error.again()));
         }
         result
@@ -154,11 +158,16 @@ impl<K: Kind> SectionIter<K> {
         K::is_deletion(&self.records.span())
     }
 
-    /// The current record; `None` if there is none.
+    /// The current record; one without a name if there is none.
     #[inline(always)]
-    pub(crate) fn record(&self) -> Option<K::Record<'_>> {
-        let block = self.block.as_ref()?;
-        Some(self.records.record(block, &self.context))
+    pub(crate) fn record(&self) -> K::Record<'_> {
+        self.records.record(&self.block, &self.context)
+    }
+
+    /// How many bytes the key of the current record shares with that of the record before it.
+    #[inline(always)]
+    pub(crate) fn shared(&self) -> usize {
+        self.records.shared()
     }
 }
 
@@ -174,10 +183,10 @@ impl RefIter {
     /// # Errors
     /// [`Error::Corrupt`] and the errors of the source.
     #[expect(clippy::should_implement_trait, reason = "the record is lent")]
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self) -> Result<Option<RefRecord<'_>>> {
         match self.0.advance()? {
-            true => Ok(self.0.record()),
+            true => Ok(Some(self.0.record())),
             false => Ok(None),
         }
     }
@@ -195,10 +204,10 @@ impl LogIter {
     /// # Errors
     /// [`Error::Corrupt`] and the errors of the source.
     #[expect(clippy::should_implement_trait, reason = "the record is lent")]
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self) -> Result<Option<LogRecord<'_>>> {
         match self.0.advance()? {
-            true => Ok(self.0.record()),
+            true => Ok(Some(self.0.record())),
             false => Ok(None),
         }
     }

@@ -227,7 +227,7 @@ impl Table {
     /// What decoding a record needs to know.
     pub(crate) fn context(&self) -> Context {
         Context {
-            hash: self.header.hash,
+            id_len: self.header.hash.len(),
             min_update_index: self.header.min_update_index,
             max_update_index: self.header.max_update_index,
             obj_id_len: self.footer.obj_id_len,

@@ -83,7 +83,7 @@ impl RefsFor {
 
     fn current(&self) -> Option<RefRecord<'_>> {
         match &self.refs {
-            Candidates::All(all) => all.record(),
+            Candidates::All(all) => Some(all.record()),
             Candidates::Blocks(blocks) => {
                 let block = blocks.block.as_ref()?;
                 Some(blocks.records.record(block, &blocks.table.context()))

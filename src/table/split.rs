@@ -18,7 +18,7 @@ pub(crate) struct RawRecord {
 /// Writes the records of a full block as two blocks.
 pub(crate) fn split_log_block(writer: &mut TableWriter<'_>, block: &BlockWriter) -> Result<()> {
     let context = Context {
-        hash: writer.options.hash,
+        id_len: writer.options.hash.len(),
         min_update_index: 0,
         max_update_index: u64::MAX,
         obj_id_len: 0,

@@ -115,7 +115,7 @@ impl<K: Kind> BlockWalk<K> {
             block,
             // A block alone does not know the limits of its table.
             context: Context {
-                hash,
+                id_len: hash.len(),
                 min_update_index: 0,
                 max_update_index: u64::MAX,
                 obj_id_len: 0,
