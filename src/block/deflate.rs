@@ -6,6 +6,10 @@ use std::cell::Cell;
 
 /// Effort of compression, of 9. The levels above cost half as much time again for 1 % of size.
 const LEVEL: u32 = 6;
+/// A block of less than this many bytes is deflated with the least effort. It is the only one of a
+/// small table, which the next transactions merge with others; making the best codes for it takes
+/// longer than everything else that a small transaction does.
+const SHORT_BLOCK: usize = 2 << 10;
 /// So many bytes of output are believed to come before any has; beyond that, memory grows with what
 /// has come.
 const FIRST_ROOM: usize = 1 << 16;
@@ -95,6 +99,9 @@ impl Deflater {
         let new = || Box::new(Compress::new(Compression::new(LEVEL), true));
         let state = self.0.get_or_insert_with(|| spare().unwrap_or_else(new));
         state.reset();
+        let level = if data.len() < SHORT_BLOCK { 1 } else { LEVEL };
+        let level = state.set_level(Compression::new(level));
+        level.map_err(|_| Defect::Zlib)?;
         // Stored blocks of 64 KiB with five bytes each are the worst case, and a few bytes around.
         let bound = data
             .len()

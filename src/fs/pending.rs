@@ -32,12 +32,13 @@ impl OsPendingFile {
                 return Err(error);
             }
         };
+        let pid = std::process::id();
         Ok(OsPendingFile {
             path: path.to_path_buf(),
             file: Some(file),
             identity,
-            key: register.insert(path, identity),
-            pid: std::process::id(),
+            key: register.insert(path, identity, pid),
+            pid,
             pending: true,
         })
     }

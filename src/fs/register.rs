@@ -124,20 +124,21 @@ struct Entry {
 impl Register {
     /// Fails if this process has removed its files already.
     pub(super) fn check_open(&self) -> io::Result<()> {
-        if self.closed_by == Some(std::process::id()) {
+        if self.closed_by.is_some_and(|pid| pid == std::process::id()) {
             return Err(io::Error::other("the process is ending"));
         }
         Ok(())
     }
 
-    pub(super) fn insert(&mut self, path: &Path, identity: Identity) -> Key {
+    /// Notes a file of this process, whose id is `pid`.
+    pub(super) fn insert(&mut self, path: &Path, identity: Identity, pid: u32) -> Key {
         let key = Key(self.next_key);
         self.next_key += 1;
         self.entries.push(Entry {
             key,
             path: path.to_path_buf(),
             identity,
-            pid: std::process::id(),
+            pid,
         });
         key
     }

@@ -77,10 +77,11 @@ pub(crate) fn table_name(min: u64, max: u64, random: u32) -> String {
     format!("0x{min:012x}-0x{max:012x}-{random:08x}.ref")
 }
 
-/// A table's name while it is being written.
-pub(super) fn temporary_name(min: u64, max: u64, random: u32, mut unique: u32) -> String {
+/// A table's name while it is being written. That the name is free shows when the file is made.
+pub(super) fn temporary_name(min: u64, max: u64, random: u32) -> String {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut name = format!("0x{min:012x}-0x{max:012x}-{random:08x}.temp.");
+    let mut unique = random;
     for _ in 0..6 {
         name.push(char::from(DIGITS[unique as usize % DIGITS.len()]));
         unique /= 62;
@@ -198,7 +199,7 @@ mod tests {
     #[test]
     fn temporary_names_are_told_from_foreign_files() {
         for unique in [0, 1, 61, 62, u32::MAX] {
-            let name = temporary_name(1, 2, 3, unique);
+            let name = temporary_name(1, 2, unique);
             assert!(is_temporary_name(&name), "{name}");
             assert!(!is_table_name(&name), "{name}");
         }

@@ -130,7 +130,7 @@ fn create_temporary(inner: &Inner, (min, max): (u64, u64)) -> Result<Box<dyn Pen
     let fs = &inner.options.fs;
     let mut tries = 0;
     loop {
-        let name = temporary_name(min, max, fs.random(), fs.random());
+        let name = temporary_name(min, max, fs.random());
         let path = inner.dir.join(name);
         match fs.create(&path, inner.mode()) {
             Ok(file) => return Ok(file),
