@@ -50,7 +50,7 @@ FUZZ_SECONDS ?= 600
 
 Q := $(if $(V),,@)
 
-.PHONY: all help setup demo test stress fuzz valgrind asan check-git check-git-suite git-archive check-git-modern headers header-check \
+.PHONY: all help setup demo test stress fuzz valgrind asan tsan check-targets check-git check-git-suite git-archive check-git-modern headers header-check \
 	install uninstall clean
 
 all: $(BUILD)/libreftable.a $(BUILD)/libreftable.so $(BUILD)/reftable header-check
@@ -63,6 +63,8 @@ help:
 	@echo 'make fuzz             every fuzz target, for FUZZ_SECONDS=$(FUZZ_SECONDS) each'
 	@echo 'make valgrind         the C tests under valgrind'
 	@echo 'make asan             the C tests with AddressSanitizer in the library and in them'
+	@echo 'make tsan             the tests with threads, with ThreadSanitizer in library and std'
+	@echo 'make check-targets    compile for a 32-bit and for a big-endian machine'
 	@echo 'make check-git        build a git on the library and test it (needs GIT_V16=folder)'
 	@echo 'make check-git-suite  part of the test suite of that git, compared with a list of results'
 	@echo 'make git-archive      an object in place of the folder reftable/ of git GIT_VERSION=$(GIT_VERSION)'
@@ -126,6 +128,12 @@ valgrind: $(BUILD)/libreftable.a $(C_TESTS)
 
 asan: $(C_TESTS) | setup
 	$(Q)scripts/asan $(BUILD)/asan
+
+tsan: $(C_TESTS) | setup
+	$(Q)scripts/tsan $(BUILD)/tsan
+
+check-targets: | setup
+	$(Q)scripts/check-targets $(BUILD)/targets
 
 check-git: $(BUILD)/libreftable.a
 	$(Q)GIT_V16='$(GIT_V16)' SEED='$(SEED)' GIT_SRC='$(GIT_SRC)' scripts/check-git $(BUILD)

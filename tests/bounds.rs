@@ -10,7 +10,7 @@ mod support;
 
 use reftable::fs::fault::FaultFs;
 use reftable::record::LogValue;
-use reftable::verify::verify_table;
+use reftable::verify::{Kind, verify_table};
 use reftable::{Defect, Error, HashId, Result, Stack, StackOptions, Table};
 use std::path::Path;
 use std::sync::Arc;
@@ -152,9 +152,10 @@ fn long_shared_prefix_is_not_copied_for_every_record() {
 }
 
 /// A chain of index blocks as long as the file allows, on a small stack: whoever follows it by
-/// calling himself runs out of stack.
+/// calling himself runs out of stack. A lookup went through all of them, and the deep check found
+/// nothing wrong.
 #[test]
-fn depth_of_an_index_takes_no_stack() {
+fn chain_of_index_blocks_is_followed_for_a_while_and_told() {
     let (mut table, second) = made::two_ref_blocks();
     let bottom = made::index(&[(b"refs/heads/a", 0), (b"refs/heads/b", second)]);
     let mut below = table.push(&bottom.plain());
@@ -168,13 +169,64 @@ fn depth_of_an_index_takes_no_stack() {
         let source = CountingSource::new(bytes);
         let table = open(&source).unwrap();
         let (reads, _, found) = source.count(|| table.read_ref(b"refs/heads/a", |_| ()));
-        assert!(matches!(found, Ok(Some(())) | Err(_)), "{found:?}");
-        assert!(reads <= len / 16, "{reads} reads for a lookup in {len}");
-        let (reads, _, _) = source.count(|| verify_table(source.clone(), "table.ref"));
+        assert_eq!(found.unwrap_err().defect(), Some(Defect::BadIndex));
+        // As deep as an index of that length can be whose levels shrink.
+        let depth = 64 + (2 * len / 11).isqrt();
+        assert!(reads <= 3 * depth, "{reads} reads for a lookup in {len}");
+        for _ in 0..300 {
+            assert!(table.read_ref(b"refs/heads/a", |_| ()).is_err());
+        }
+        let (reads, _, findings) = source.count(|| verify_table(source.clone(), "table.ref"));
         assert!(reads <= len / 8, "{reads} reads to check {len}");
+        let kinds: Vec<_> = findings.iter().map(|finding| finding.kind).collect();
+        assert_eq!(kinds, [Kind::Defect(Defect::BadIndex)], "{findings:?}");
     };
     let thread = std::thread::Builder::new().stack_size(128 << 10);
     thread.spawn(work).unwrap().join().unwrap();
+}
+
+/// Names that fill an index block each, but for one: each level has one block less than the level
+/// below. Other writers make such tables, and the limit of 64 levels made their refs unreadable.
+#[test]
+fn index_of_a_hundred_levels_leads_to_every_ref() {
+    let names: Vec<_> = (100..200).map(|n| format!("refs/{n}")).collect();
+    let mut table = RawTable::new();
+    let mut level: Vec<(&[u8], u64)> = Vec::new();
+    for name in &names {
+        let block = match level.is_empty() {
+            true => RawBlock::first(b'r'),
+            false => RawBlock::new(b'r'),
+        };
+        let block = block.full(name.as_bytes(), 0, &varint(0));
+        let position = table.push(&block.plain());
+        level.push((name.as_bytes(), if level.is_empty() { 0 } else { position }));
+    }
+    let mut levels = 0;
+    while level.len() > 1 {
+        let (single, last) = level.split_at(level.len() - 2);
+        let groups = single.chunks(1).chain([last]);
+        level = groups
+            .map(|group| {
+                (
+                    group.last().unwrap().0,
+                    table.push(&made::index(group).plain()),
+                )
+            })
+            .collect();
+        levels += 1;
+    }
+    assert_eq!(levels, 99);
+    table.ref_index = level[0].1;
+    let source = CountingSource::new(table.bytes());
+    assert_eq!(verify_table(source.clone(), "table.ref"), []);
+    let table = open(&source).unwrap();
+    // Soon the index is decoded as a whole, as lookups find out who come later.
+    for _ in 0..4 {
+        for name in &names {
+            let found = table.read_ref(name.as_bytes(), |record| record.name.to_vec());
+            assert_eq!(found.unwrap().as_deref(), Some(name.as_bytes()));
+        }
+    }
 }
 
 /// Twice the records, twice the work: of a scan, a check, and lookups of each.

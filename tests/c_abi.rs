@@ -55,7 +55,8 @@ macro_rules! programs {
 
 programs![
     abi, additions, alloc, compaction, damaged, errors, extensions, iterators, locks, merged,
-    names, objects, reader, records, reentrancy, sinks, sources, stack, system, tables, writer,
+    names, objects, reader, records, reentrancy, sinks, sources, stack, system, tables, threads,
+    writer,
 ];
 
 /// A program that nobody runs tests nothing.

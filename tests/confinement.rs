@@ -234,3 +234,50 @@ fn no_file_is_longer_than_600_lines() {
     }
     assert!(seen > 50, "only {seen} files: this test looks at nothing");
 }
+
+/// A panic that leaves an `extern "C"` function ends the process, and leaves its locks behind.
+#[test]
+fn every_function_of_the_c_interface_stops_panics() {
+    // Some do it by a function they share, some call another one of the interface.
+    let ways = ["guard(", "status(", "ask(", "unsafe { reftable_"];
+    let mut functions = 0;
+    for (file, text) in files("src/capi/v16", &[".rs"]) {
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for function in text.split("\n#[unsafe(no_mangle)]\n").skip(1) {
+            functions += 1;
+            let body = function.split("\n}\n").next().unwrap_or_default();
+            let is_constant = body.contains("reftable_version");
+            let stops = ways.iter().any(|way| body.contains(way));
+            assert!(stops || is_constant, "{file}: {body}");
+        }
+    }
+    assert_eq!(functions, 63, "functions of the interface");
+}
+
+/// A test that was renamed is looked for in vain.
+#[test]
+fn tests_that_docs_name_exist() {
+    let mut named = 0;
+    for doc in ["docs/c-abi.md", "docs/testing.md", "tests/README.md"] {
+        let text = fs::read_to_string(root().join(doc)).expect("the docs");
+        for word in text.split('`').skip(1).step_by(2) {
+            let Some((file, test)) = word.split_once("::") else {
+                continue;
+            };
+            let path = [format!("tests/{file}.rs"), format!("c-tests/v16/{file}.c")]
+                .map(|path| root().join(path));
+            let source = path.iter().filter_map(|path| fs::read_to_string(path).ok());
+            let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            if !file.chars().all(is_word) || !test.chars().all(is_word) {
+                continue;
+            }
+            named += 1;
+            let head = [format!("fn {test}("), format!("static void {test}(")];
+            let found = source
+                .into_iter()
+                .any(|text| head.iter().any(|head| text.contains(head)));
+            assert!(found, "{doc} names {word}");
+        }
+    }
+    assert!(named > 20, "only {named}: this test looks at nothing");
+}

@@ -7,6 +7,7 @@
 
 mod support;
 
+use reftable::Defect;
 use support::alloc;
 use support::damaged::{defects, read_by_all_means};
 use support::encode::{RawBlock, RawTable, log_entry, log_key, object, varint};
@@ -152,7 +153,8 @@ fn index_that_leads_in_circles_ends() {
     found("object index", "BadIndex", &table.bytes());
 }
 
-/// As the lookup is told to go down, it goes down at most as many levels as there can be.
+/// As the lookup is told to go down, it goes down at most as many levels as there can be. No writer
+/// puts a level of one block on top of another.
 #[test]
 fn deep_chain_of_index_blocks_ends() {
     let (mut table, second) = two_ref_blocks();
@@ -163,6 +165,7 @@ fn deep_chain_of_index_blocks_ends() {
     table.ref_index = below;
     let outcome = read_by_all_means("chain", &table.bytes()).unwrap();
     assert_eq!(outcome.refs.unwrap().len(), 2);
+    found("chain", "BadIndex", &table.bytes());
 }
 
 #[test]
@@ -235,6 +238,83 @@ fn sections_must_come_in_one_run_each() {
         "index that the footer does not name",
         "BadPosition|BadBlockType|BadIndex",
         &table.bytes(),
+    );
+}
+
+/// A block of another type looked like the end of its section, and every record behind it was gone
+/// without an error: one flipped bit makes `o` of the `g` of a log block.
+#[test]
+fn block_of_another_type_does_not_end_its_section() {
+    let log = |index| RawBlock::new(b'g').full(&log_key(b"HEAD", index), 1, &log_entry(b"m\n"));
+    let mut table = RawTable::new();
+    let positions: Vec<_> = (1..4)
+        .rev()
+        .map(|index| table.push(&log(index).deflated()))
+        .collect();
+    table.log = positions[0];
+    (table.min, table.max) = (1, 3);
+    let sound = table.bytes();
+    assert_eq!(defects("sound", &sound), []);
+    for position in &positions[1..] {
+        for kind in *b"roi" {
+            let mut bytes = sound.clone();
+            bytes[*position as usize] = kind;
+            let outcome = read_by_all_means("log", &bytes).unwrap();
+            let error = outcome.logs.unwrap_err();
+            assert_eq!(error.defect(), Some(Defect::BadBlockType), "{error}");
+            let place = format!("offset {position}");
+            assert!(error.to_string().contains(&place), "{error}");
+            assert!(!outcome.lookups.is_empty(), "of later entries");
+        }
+    }
+}
+
+/// The same for refs, before objects and logs and with an index, and for objects.
+#[test]
+fn every_section_ends_where_the_footer_says() {
+    let second = two_ref_blocks().1;
+    let objects =
+        RawBlock::new(b'o')
+            .full(&[0x11; 2], 1, &varint(0))
+            .full(&[0x22; 2], 1, &varint(second));
+    let log = RawBlock::new(b'g').full(&log_key(b"HEAD", 1), 1, &log_entry(b"m\n"));
+    for with_index in [false, true] {
+        let (mut table, second) = match with_index {
+            true => indexed(),
+            false => two_ref_blocks(),
+        };
+        table.object_id_len = 2;
+        table.objects = table.push(&objects.plain());
+        table.log = table.push(&log.deflated());
+        assert_eq!(defects("sound", &table.bytes()), []);
+        for kind in *b"og" {
+            let mut bytes = table.bytes();
+            bytes[second as usize] = kind;
+            let outcome = read_by_all_means("ref", &bytes).unwrap();
+            assert_eq!(
+                outcome.refs.unwrap_err().defect(),
+                Some(Defect::BadBlockType)
+            );
+            assert_eq!(outcome.logs.unwrap().len(), 1);
+        }
+        // A position in the middle of a block, or behind the last one.
+        let cases = [
+            ("objects", table.objects + 1, table.log),
+            ("logs", table.objects, table.log + 1),
+        ];
+        for (what, objects, log) in cases {
+            let mut table = table.clone();
+            (table.objects, table.log) = (objects, log);
+            let outcome = read_by_all_means(what, &table.bytes()).unwrap();
+            assert!(!outcome.errors().is_empty(), "{what}: {outcome:?}");
+        }
+    }
+    let (mut table, second) = two_ref_blocks();
+    table.log = second + 3;
+    let outcome = read_by_all_means("no such section", &table.bytes()).unwrap();
+    assert_eq!(
+        outcome.refs.unwrap_err().defect(),
+        Some(Defect::BadPosition)
     );
 }
 

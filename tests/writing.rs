@@ -79,6 +79,24 @@ fn index_of_one_record_blocks_ends() {
     }
 }
 
+/// Of names that fill a block and a short one at the end, each level of an index takes one block less
+/// than the level below: a thousand such refs got half a million index blocks.
+#[test]
+fn index_that_hardly_shrinks_is_left_out() {
+    let long = |n: usize| branch(&format!("refs/{n:04}{}", "x".repeat(130)));
+    for count in [20, 100] {
+        let mut refs: Vec<_> = (0..count).map(long).collect();
+        refs.push(branch("refs/z"));
+        let bytes = round_trip(records::options(256), &refs, &[]);
+        let blocks = layout::blocks(&bytes);
+        let index = blocks.iter().filter(|block| block.kind == b'i').count();
+        match count {
+            20 => assert!(index > 100, "{index} of few levels"),
+            _ => assert_eq!((index, layout::footer(&bytes).ref_index), (0, 0)),
+        }
+    }
+}
+
 /// Header and footer said different things, and the table could not be opened.
 #[test]
 fn limits_set_after_the_first_record_are_misuse() {

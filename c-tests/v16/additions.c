@@ -369,6 +369,48 @@ static void a_callback_that_closes_its_writer_does_no_harm(void)
 	reftable_stack_destroy(stack);
 }
 
+/* What a callback gets, and the strings and ids of its records, may go as soon as the call returns. */
+static void an_argument_is_used_during_the_call_only(void)
+{
+	const char *dir = scratch_dir();
+	struct reftable_stack *stack = open_stack(dir);
+	struct reftable_addition *addition = NULL;
+	int i;
+
+	CHECK_INT(reftable_stack_new_addition(&addition, stack), 0);
+	for (i = 0; i < 2; i++) {
+		struct change *change = calloc(1, sizeof(*change));
+		struct reftable_ref_record *ref = calloc(1, sizeof(*ref));
+		char *name = strdup("refs/heads/main");
+		uint8_t *id = malloc(20);
+
+		REQUIRE(change && ref && name && id);
+		memset(id, 5 + i, 20);
+		ref->ref_name = name;
+		ref->value = id;
+		change->stack = stack;
+		change->refs = ref;
+		change->ref_count = 1;
+		if (i == 0) {
+			CHECK_INT(reftable_addition_add(addition, write_change, change), 0);
+		} else {
+			CHECK_INT(reftable_addition_commit(addition), 0);
+			CHECK_INT(value_of(stack, "refs/heads/main"), 5);
+			CHECK_INT(reftable_stack_add(stack, write_change, change), 0);
+		}
+		memset(id, 0xff, 20);
+		memset(name, 'x', strlen(name));
+		free(id);
+		free(name);
+		free(ref);
+		free(change);
+	}
+	CHECK_INT(value_of(stack, "refs/heads/main"), 6);
+	reftable_addition_destroy(addition);
+	reftable_stack_destroy(stack);
+	CHECK(is_tidy(dir));
+}
+
 /* In a folder that nobody may write to: an error, and no trace. */
 static void a_stack_that_cannot_be_written_says_so(void)
 {
@@ -404,6 +446,7 @@ int main(int argc, char **argv)
 	RUN(one_transaction_may_span_several_indexes);
 	RUN(limits_the_wrong_way_round_fail_the_transaction);
 	RUN(a_callback_that_closes_its_writer_does_no_harm);
+	RUN(an_argument_is_used_during_the_call_only);
 	RUN(a_stack_that_cannot_be_written_says_so);
 	return TESTS_END();
 }

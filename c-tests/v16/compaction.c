@@ -368,6 +368,28 @@ static void stats_count_attempts_only(void)
 	reftable_stack_destroy(stack);
 }
 
+/* A pointer that was asked for once shows what the stack has done since, until it is destroyed. */
+static void stats_belong_to_the_stack_and_follow_it(void)
+{
+	struct reftable_stack *stack = open_stack(scratch_dir());
+	const struct reftable_compaction_stats *stats = reftable_stack_compaction_stats(stack);
+	struct reftable_addition *addition = NULL;
+	int before;
+
+	CHECK_INT(commit_ref(stack, a_ref("a", 0, 1)), 0);
+	CHECK_INT(commit_ref(stack, a_ref("b", 0, 1)), 0);
+	CHECK_INT(commit_ref(stack, a_ref("c", 0, 1)), 0);
+	before = stats->attempts;
+	CHECK(before > 0);
+	CHECK(stats->entries_written > 0 && stats->bytes > 0);
+	CHECK_INT(reftable_stack_new_addition(&addition, stack), 0);
+	CHECK_INT(reftable_stack_auto_compact(stack), 0);
+	reftable_addition_destroy(addition);
+	CHECK(stats == reftable_stack_compaction_stats(stack));
+	CHECK_INT(stats->failures, 0);
+	reftable_stack_destroy(stack);
+}
+
 /* The table written by a compaction has the layout that the stack was opened with. */
 static void sha256_stacks_compact(void)
 {
@@ -406,6 +428,7 @@ int main(int argc, char **argv)
 	RUN(large_tables_compact);
 	RUN(a_damaged_table_stops_compaction_and_is_kept);
 	RUN(stats_count_attempts_only);
+	RUN(stats_belong_to_the_stack_and_follow_it);
 	RUN(sha256_stacks_compact);
 	return TESTS_END();
 }

@@ -18,8 +18,10 @@ use crate::format::key::KeyHead;
 use crate::format::{BlockType, Cursor, Parse};
 use crate::record::{Context, Index, Kind};
 
-/// More levels than any index of 64-bit positions can need.
-const MAX_DEPTH: usize = 64;
+/// So many levels are followed in any index.
+const FEW_LEVELS: u64 = 64;
+/// An index block has at least a head, an entry of two bytes, a restart and their count.
+const LEAST_INDEX_BLOCK: u64 = 11;
 
 /// Where an index block leads.
 struct Target {
@@ -94,7 +96,7 @@ impl Table {
             }
             target = self.target(&block, key, section.start)?.or(target);
         }
-        for _ in 0..MAX_DEPTH {
+        for _ in 0..most_levels(root.saturating_sub(section.start)) {
             let Some(Target { position, .. }) = target else {
                 // Nothing in it points into the section: it is of no use.
                 return self.walk(section, kind, key, inflater);
@@ -140,6 +142,15 @@ impl Table {
             beyond: true,
         }))
     }
+}
+
+/// How many levels an index can have whose lower ones take at most `len` bytes: each level has
+/// more blocks than the one above it.
+///
+/// Names that fill a block each can give an index hundreds of levels that shrink by one block.
+fn most_levels(len: u64) -> u64 {
+    let blocks = len / LEAST_INDEX_BLOCK;
+    FEW_LEVELS.saturating_add(blocks.saturating_mul(2).isqrt())
 }
 
 /// The positions in the entries of an index block, whatever the order of their keys.

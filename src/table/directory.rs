@@ -17,8 +17,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const LOOKUPS_BEFORE_DECODING: u32 = 256;
 /// No directory of more bytes of keys than this is kept.
 const MAX_KEY_BYTES: usize = 64 << 20;
-/// More levels than any index of 64-bit positions can need.
-const MAX_LEVELS: usize = 64;
 
 /// A directory that is made when it is worth it.
 #[derive(Debug, Default)]
@@ -102,11 +100,16 @@ impl Table {
     ) -> Option<Directory> {
         let mut inflater = Inflater::default();
         let mut level = self.decode_root(section, root).ok()??;
-        for _ in 0..MAX_LEVELS {
+        let mut above = 0;
+        loop {
             let (_, first) = level.blocks.first()?;
             let block = self.any_block_at(*first, &mut inflater).ok()?;
             if block.kind == kind {
                 return Some(level);
+            }
+            // A level has more blocks than the one above it.
+            if level.blocks.len() <= above {
+                return None;
             }
             let mut below = Directory::default();
             for (_, position) in &level.blocks {
@@ -115,9 +118,9 @@ impl Table {
                     .ok()?;
                 self.list_block(&block, section, &mut below).ok()??;
             }
+            above = level.blocks.len();
             level = below;
         }
-        None
     }
 
     fn decode_root(&self, section: Section, root: u64) -> Result<Option<Directory>> {

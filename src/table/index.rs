@@ -35,12 +35,16 @@ pub(crate) struct IndexBlocks {
     pub(crate) restarts: u64,
 }
 
+/// An index of more levels is not worth its blocks: halving from level to level, this many are
+/// enough for 2^32 blocks.
+const MAX_LEVELS: u32 = 32;
+
 /// Lays out index blocks, level upon level until one block is the root.
 ///
 /// Readers of other implementations look only into the first block of the root level, or cannot
 /// read index blocks above the block size. Where the keys are so long that a level does not get
-/// smaller than the one below, there is no such layout; then there is no index, and readers walk
-/// through the section.
+/// smaller than the one below, there is no such layout; where it gets hardly smaller, the index has
+/// more blocks than the section. Then there is no index, and readers walk through the section.
 pub(crate) fn lay_out(entries: Vec<IndexEntry>, layout: IndexLayout) -> Option<IndexBlocks> {
     let mut index = IndexBlocks {
         blocks: Vec::new(),
@@ -60,7 +64,7 @@ pub(crate) fn lay_out(entries: Vec<IndexEntry>, layout: IndexLayout) -> Option<I
                 index.root = root.position;
                 return Some(index);
             }
-            _ if level.len() >= below.len() => return None,
+            _ if level.len() >= below.len() || index.levels >= MAX_LEVELS => return None,
             _ => below = level,
         }
     }

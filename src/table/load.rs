@@ -22,8 +22,8 @@ pub(crate) struct Section {
 /// How a read of a block went.
 enum Loaded {
     Block(Block),
-    /// A block of another type stands there.
-    Other,
+    /// A block of this other type stands there.
+    Other(BlockType),
 }
 
 impl Table {
@@ -66,7 +66,7 @@ impl Table {
     ) -> Result<Block> {
         match self.load(position, None, Some(kind), inflater)? {
             Loaded::Block(block) => Ok(block),
-            Loaded::Other => Err(self.corrupt(position, Defect::BadBlockType)),
+            Loaded::Other(_) => Err(self.corrupt(position, Defect::BadBlockType)),
         }
     }
 
@@ -74,11 +74,14 @@ impl Table {
     pub(crate) fn any_block_at(&self, position: u64, inflater: &mut Inflater) -> Result<Block> {
         match self.load(position, None, None, inflater)? {
             Loaded::Block(block) => Ok(block),
-            Loaded::Other => Err(self.corrupt(position, Defect::BadBlockType)),
+            Loaded::Other(_) => Err(self.corrupt(position, Defect::BadBlockType)),
         }
     }
 
-    /// The block of type `kind` that follows `block`, unless another type or the end does.
+    /// The block of type `kind` that follows `block`, unless the section ends there.
+    ///
+    /// Where another type follows, or the end, the footer must say so too: a block whose type is
+    /// damaged would else hide all that come after it.
     pub(crate) fn next_block(
         &self,
         block: &Block,
@@ -86,12 +89,45 @@ impl Table {
         inflater: &mut Inflater,
     ) -> Result<Option<Block>> {
         let Some((position, bytes)) = self.skip_padding(block)? else {
-            return Ok(None);
+            return self.check_end(kind, self.end, None).map(|()| None);
         };
         match self.load(position, Some(bytes), Some(kind), inflater)? {
             Loaded::Block(block) => Ok(Some(block)),
-            Loaded::Other => Ok(None),
+            Loaded::Other(found) => self.check_end(kind, position, Some(found)).map(|()| None),
         }
+    }
+
+    /// Checks that the blocks of type `kind` may end at `position`, where a block of type `found`
+    /// stands, or the footer.
+    ///
+    /// The index starts there, if there is one, with its lowest level; the footer has the position
+    /// of the highest. Else it is the next section that starts there.
+    fn check_end(&self, kind: BlockType, position: u64, found: Option<BlockType>) -> Result<()> {
+        let footer = &self.footer;
+        let (index, later) = match kind {
+            BlockType::Ref => (footer.ref_index, [footer.obj, footer.log]),
+            BlockType::Obj => (footer.obj_index, [footer.log, 0]),
+            BlockType::Log => (footer.log_index, [0; 2]),
+            // Which section it belongs to is not known here.
+            BlockType::Index => return Ok(()),
+        };
+        let next = later.into_iter().find(|position| *position != 0);
+        let (fits, expected) = match index {
+            0 => {
+                let next = next.unwrap_or(self.end);
+                (position == next, next)
+            }
+            index => (found == Some(BlockType::Index) && position <= index, index),
+        };
+        if fits {
+            return Ok(());
+        }
+        let detail = format!("the section goes on to {expected}");
+        let (at, defect) = match position < expected {
+            true => (position, Defect::BadBlockType),
+            false => (expected, Defect::BadPosition),
+        };
+        Err(Error::corrupt_because(&self.name, at, defect, detail))
     }
 
     /// Where the block after `block` starts, of whatever type; `None` at the end.
@@ -157,7 +193,7 @@ impl Table {
         let type_at = bytes.get(header_off).copied().unwrap_or_default();
         match BlockType::from_byte(type_at) {
             Some(found) if kind.is_some_and(|kind| kind != found) => {
-                return Ok(Loaded::Other);
+                return Ok(Loaded::Other(found));
             }
             _ => {}
         }

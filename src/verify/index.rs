@@ -61,7 +61,17 @@ pub(super) fn check(walked: &Walked, root: Option<u64>) -> Result<(), BadIndex> 
         if targets.all(|(_, position)| !unreached.contains_key(position)) {
             break check_leaves(&level, walked)?;
         }
-        level = level_below(&level, &mut unreached)?;
+        let below = level_below(&level, &mut unreached)?;
+        // Writers add levels because each has fewer blocks than the one below.
+        if let (Some(block), true) = (level.first(), below.len() <= level.len()) {
+            let detail = format!(
+                "level of {} blocks above one of {}",
+                level.len(),
+                below.len()
+            );
+            return Err(bad(block.position, detail));
+        }
+        level = below;
     }
     match unreached.is_empty() {
         true => Ok(()),

@@ -461,3 +461,119 @@ pub unsafe extern "C" fn reftable_stack_compaction_stats(
         stack.stats.as_ptr()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::writer::{reftable_writer_add_ref, reftable_writer_set_limits};
+    use super::*;
+    use crate::fs::fault::FaultFs;
+    use crate::options::StackOptions;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    const DIR: &str = "/stack";
+
+    fn open(fs: &FaultFs) -> *mut reftable_stack {
+        let options = StackOptions {
+            fs: Arc::new(fs.clone()),
+            ..StackOptions::default()
+        };
+        let stack = Stack::open(DIR, options).expect("a sound stack");
+        handle::make(OpenStack::new(stack))
+    }
+
+    /// Writes a ref; `stack` is the stack.
+    unsafe extern "C" fn write(writer: *mut reftable_writer, stack: *mut c_void) -> c_int {
+        // SAFETY: the test passes its stack.
+        let next = unsafe { reftable_stack_next_update_index(stack.cast()) };
+        let mut id = [7; 20];
+        let mut record = reftable_ref_record {
+            ref_name: c"refs/heads/main".as_ptr().cast_mut(),
+            update_index: next,
+            value: id.as_mut_ptr(),
+            target_value: null_mut(),
+            target: null_mut(),
+        };
+        // SAFETY: the writer is lent for this call.
+        unsafe { reftable_writer_set_limits(writer, next, next) };
+        // SAFETY: the writer is lent for this call, the record is alive.
+        unsafe { reftable_writer_add_ref(writer, &raw mut record) }
+    }
+
+    fn add(stack: *mut reftable_stack) -> c_int {
+        // SAFETY: the stack is alive, and the function's argument.
+        unsafe { reftable_stack_add(stack, Some(write), stack.cast()) }
+    }
+
+    fn compact(stack: *mut reftable_stack) -> c_int {
+        // SAFETY: the stack is alive; NULL is allowed.
+        unsafe { reftable_stack_compact_all(stack, null_mut()) }
+    }
+
+    fn reload(stack: *mut reftable_stack) -> c_int {
+        // SAFETY: the stack is alive.
+        unsafe { reftable_stack_reload(stack) }
+    }
+
+    fn destroy(stack: *mut reftable_stack) {
+        // SAFETY: the tests do not use it again.
+        unsafe { reftable_stack_destroy(stack) };
+    }
+
+    /// A panic of ours, wherever it comes from: here from every call to the system in turn. The
+    /// caller gets -1, no lock stays, and the same stack goes on. A panic that reached C's frames
+    /// would end the process, and this test with it.
+    #[test]
+    fn a_panic_at_any_step_is_an_error_and_the_stack_goes_on() {
+        let base = FaultFs::new(Path::new(DIR));
+        let other = open(&base);
+        assert_eq!((add(other), add(other)), (0, 0));
+        let mut panics = 0;
+        type Call = fn(*mut reftable_stack) -> c_int;
+        let calls: [(Call, bool); 3] = [(add, false), (compact, false), (reload, true)];
+        for (call, outdated) in calls {
+            for step in 0.. {
+                let fs = base.after_kill();
+                let stack = open(&fs);
+                if outdated {
+                    let other = open(&fs);
+                    assert_eq!(add(other), 0);
+                    destroy(other);
+                }
+                let panicked = Arc::new(AtomicBool::new(false));
+                let flag = Arc::clone(&panicked);
+                let mut left: u32 = step;
+                fs.inject(move |_| {
+                    if left == 0 && !flag.swap(true, Ordering::Relaxed) {
+                        panic!("on purpose");
+                    }
+                    left = left.saturating_sub(1);
+                    None
+                });
+                let result = call(stack);
+                fs.clear();
+                if !panicked.load(Ordering::Relaxed) {
+                    assert_eq!(result, 0);
+                    break;
+                }
+                panics += 1;
+                assert_eq!(result, -1, "step {step}");
+                let locked =
+                    |path: &std::path::PathBuf| path.extension().is_some_and(|e| e == "lock");
+                assert!(
+                    !fs.files().keys().any(locked),
+                    "step {step}: {:?}",
+                    fs.files()
+                );
+                assert_eq!(
+                    (reload(stack), add(stack), compact(stack)),
+                    (0, 0, 0),
+                    "step {step}"
+                );
+                destroy(stack);
+            }
+        }
+        assert!(panics > 14, "{panics}");
+        destroy(other);
+    }
+}
