@@ -8,8 +8,11 @@
 #                   master
 #   -c              the same with git's C library, to compare
 #   TEST            names of test scripts, or the beginnings of names, as t0610 or
-#                   t14; "all" are t0000 to t8999. Without any, those that concern
-#                   the storage of refs.
+#                   t14, or ranges, as t5516..t8999; "all" are t0000 to t8999.
+#                   Without any, those that concern the storage of refs.
+#
+# With this library, those of git's unit tests are run too that can be linked with it
+# (check-git-units.sh), from git 2.52 on.
 #
 # The source comes from Debian's archive, by a private apt configuration, unless
 # GIT_SOURCE is a pristine source tree. Prints for each script how many tests
@@ -160,6 +163,10 @@ for program in git t/helper/test-tool; do
 done
 say "$("$home/src/git" --version), reftable: $with ($rust names of ours in test-tool)"
 
+units=0
+[ "$with" = c ] || [ "$version" = 2.47 ] ||
+	"$root/scripts/check-git-units.sh" "$home/src" "$object" "$home" || units=1
+
 # --- the tests --------------------------------------------------------------
 
 results=$home/results-$with${HASH:+-$HASH}
@@ -168,13 +175,20 @@ cd "$home/src/t"
 scripts=
 for name in $tests; do
 	case $name in
-	all) name='t[0-8]' ;;
+	all) name=t0000..t8999 ;;
 	esac
-	# The pattern is meant to be one.
-	for file in $name*.sh; do
+	case $name in
+	*..*) from=${name%..*} to=${name#*..} name=t ;;
+	*) from=t0000 to=t9999 ;;
+	esac
+	for file in "$name"*.sh; do
 		case $file in
-		t[0-9][0-9][0-9][0-9]-*) [ -f "$file" ] && scripts="$scripts $file" ;;
+		t[0-9][0-9][0-9][0-9]-*) ;;
+		*) continue ;;
 		esac
+		number=${file%%-*}
+		[ "${number#t}" -ge "${from#t}" ] && [ "${number#t}" -le "${to#t}" ] && [ -f "$file" ] &&
+			scripts="$scripts $file"
 	done
 done
 [ -n "$scripts" ] || die "no such tests: $tests"
@@ -213,3 +227,4 @@ awk '/ ok .* failed / { ok += $2; bad += $4; skipped += $6; known += $8; scripts
 for script in $scripts; do
 	[ "$(cat "$results/$script.rc")" = 0 ] || exit 1
 done
+exit $units

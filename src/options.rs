@@ -89,6 +89,8 @@ pub struct StackOptions {
     pub check_names: bool,
     /// Whether a stack whose tables have overlapping or descending update indexes is refused.
     pub ascending_ranges: bool,
+    /// Whether a list that does not end with a newline is refused, as one that was cut short.
+    pub whole_lists: bool,
     /// Whether compaction makes blocks larger than asked for where a record needs that, or the
     /// tables had larger ones. Otherwise a record that fits no block is an error.
     pub grow_blocks: bool,
@@ -113,6 +115,7 @@ impl Default for StackOptions {
             write: WriteOptions::default(),
             check_names: true,
             ascending_ranges: false,
+            whole_lists: false,
             grow_blocks: true,
             auto_compact: true,
             compaction_factor: 2,

@@ -181,6 +181,30 @@ fn overlapping_ranges_are_refused_on_demand() {
     }
 }
 
+/// The C library of git 2.52 and later takes the missing newline as a sign that the rest of the list
+/// is missing too.
+#[test]
+fn a_list_that_was_cut_short_is_refused_on_demand() {
+    let dir = scratch();
+    table(1, &["a"]).write(dir.path(), "a.ref");
+    let list = dir.path().join("tables.list");
+    let mut strict = quick();
+    strict.whole_lists = true;
+    for (text, whole) in [
+        ("", true),
+        ("\n", true),
+        ("a.ref\n", true),
+        ("a.ref", false),
+    ] {
+        std::fs::write(&list, text).unwrap();
+        assert!(Stack::open(dir.path(), quick()).is_ok(), "{text:?}");
+        let refused = Stack::open(dir.path(), strict.clone()).map_err(|error| error.defect());
+        let expected = Err(Some(Defect::BadTablesList));
+        assert_eq!(refused.is_ok(), whole, "{text:?}");
+        assert!(whole || refused.map(drop) == expected, "{text:?}");
+    }
+}
+
 #[test]
 fn unlisted_files_are_ignored() {
     let dir = scratch();

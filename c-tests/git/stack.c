@@ -78,6 +78,102 @@ static void the_value_of_a_callback_comes_back_and_nothing_is_left(void)
 	reftable_stack_destroy(stack);
 }
 
+static void an_empty_stack_has_nothing_to_do(void)
+{
+	const char *dir = scratch_dir();
+	struct reftable_stack *stack = open_stack(dir, NULL);
+	struct reftable_addition *addition = NULL;
+	struct reftable_ref_record ref = { 0 };
+	struct reftable_log_record log = { 0 };
+	bool required = true;
+
+	CHECK_INT(reftable_stack_compact_all(stack, NULL), 0);
+	CHECK_INT(reftable_stack_auto_compact(stack), 0);
+	CHECK_INT(reftable_stack_compaction_required(stack, true, &required), 0);
+	CHECK(!required);
+	CHECK_INT(reftable_stack_clean(stack), 0);
+	CHECK_INT(reftable_stack_read_ref(stack, "HEAD", &ref), 1);
+	CHECK_INT(reftable_stack_read_log(stack, "HEAD", &log), 1);
+	CHECK_INT(reftable_stack_new_addition(&addition, stack, 0), 0);
+	CHECK_INT(reftable_addition_commit(addition), 0);
+	CHECK_INT(reftable_addition_commit(addition), 0);
+	reftable_addition_destroy(addition);
+	CHECK_INT(entries_with(dir, ""), 0);
+	reftable_stack_destroy(stack);
+}
+
+static void a_missing_folder_cannot_be_written_to(void)
+{
+	struct reftable_stack *stack = open_stack(scratch_path("missing"), NULL);
+
+	CHECK_INT(commit_ref(stack, a_ref("a", 0, 1)), REFTABLE_IO_ERROR);
+	CHECK_INT(reftable_stack_next_update_index(stack), 1);
+	reftable_stack_destroy(stack);
+}
+
+struct ending {
+	struct reftable_stack *stack;
+	int value;
+};
+
+/* Writes a ref, and then returns what it is told to. */
+static int write_and_return(struct reftable_writer *writer, void *arg)
+{
+	struct ending *ending = arg;
+	uint64_t next = reftable_stack_next_update_index(ending->stack);
+	struct reftable_ref_record ref = a_ref("a", next, (uint8_t)next);
+
+	CHECK_INT(reftable_writer_set_limits(writer, next, next), 0);
+	CHECK_INT(reftable_writer_add_ref(writer, &ref), 0);
+	return ending->value;
+}
+
+static void what_a_callback_wrote_counts_unless_it_fails(void)
+{
+	const char *dir = scratch_dir();
+	struct ending ending = { open_stack(dir, NULL), 5 };
+	struct reftable_addition *addition = NULL;
+	struct reftable_stack *stack = ending.stack;
+
+	CHECK_INT(reftable_stack_add(stack, write_and_return, &ending, 0), 0);
+	CHECK_INT(value_of(stack, "a"), 1);
+	ending.value = -42;
+	CHECK_INT(reftable_stack_add(stack, write_and_return, &ending, 0), -42);
+	CHECK_INT(value_of(stack, "a"), 1);
+	CHECK_INT(entries_with(dir, ""), 2);
+
+	/* An addition goes on after a table that failed. */
+	CHECK_INT(reftable_stack_new_addition(&addition, stack, 0), 0);
+	CHECK_INT(reftable_addition_add(addition, write_and_return, &ending), -42);
+	ending.value = 0;
+	CHECK_INT(reftable_addition_add(addition, write_and_return, &ending), 0);
+	CHECK_INT(reftable_addition_commit(addition), 0);
+	CHECK_INT(reftable_addition_commit(addition), 0);
+	CHECK_INT(value_of(stack, "a"), 2);
+	reftable_addition_destroy(addition);
+	CHECK(!exists(dir, "tables.list.lock"));
+	CHECK_INT(entries_with(dir, ".temp."), 0);
+	reftable_stack_destroy(stack);
+}
+
+static int forget_the_limits(struct reftable_writer *writer, void *arg)
+{
+	struct reftable_ref_record ref = a_ref("a", 0, 1);
+
+	(void)arg;
+	return reftable_writer_add_ref(writer, &ref);
+}
+
+static void a_table_without_limits_is_misuse(void)
+{
+	const char *dir = scratch_dir();
+	struct reftable_stack *stack = open_stack(dir, NULL);
+
+	CHECK_INT(reftable_stack_add(stack, forget_the_limits, NULL, 0), REFTABLE_API_ERROR);
+	CHECK_INT(entries_with(dir, ""), 0);
+	reftable_stack_destroy(stack);
+}
+
 static int low_index(struct reftable_writer *writer, void *arg)
 {
 	struct reftable_ref_record ref = a_ref("c", 1, 1);
@@ -179,6 +275,7 @@ static void iterators_outlive_compaction_and_the_stack(void)
 	struct reftable_stack *stack;
 	struct reftable_iterator it = { 0 };
 	struct reftable_ref_record ref = { 0 };
+	struct reftable_log_record log = { 0 };
 	struct reftable_log_expiry_config expiry = { 0 };
 
 	options.disable_auto_compact = 1;
@@ -202,6 +299,7 @@ static void iterators_outlive_compaction_and_the_stack(void)
 	CHECK_INT(reftable_iterator_next_ref(&it, &ref), 0);
 	CHECK_STR(ref.refname, "b");
 	CHECK_INT(reftable_iterator_seek_log(&it, "a"), REFTABLE_API_ERROR);
+	CHECK_INT(reftable_iterator_next_log(&it, &log), REFTABLE_API_ERROR);
 	reftable_iterator_destroy(&it);
 	reftable_iterator_destroy(&it);
 	reftable_ref_record_release(&ref);
@@ -233,6 +331,33 @@ static void auto_compaction_obeys_the_options(void)
 		CHECK_INT(value_of(stack, "a"), 10);
 		reftable_stack_destroy(stack);
 	}
+}
+
+/*
+ * git's library reads a list without its last newline as one that was cut short. Whoever takes it
+ * for whole shows refs of the past, and the next commit makes that permanent.
+ */
+static void a_list_that_was_cut_short_is_refused(void)
+{
+	const char *dir = scratch_dir();
+	struct reftable_stack *stack = open_stack(dir, NULL);
+	struct reftable_stack *refused = stack;
+	char list[256];
+
+	CHECK_INT(commit_ref(stack, a_ref("a", 0, 1)), 0);
+	snprintf(list, sizeof(list), "%s", listed_table(dir, 0));
+	REQUIRE(write_text(dir, "tables.list", list) == 0);
+	CHECK_INT(reftable_new_stack(&refused, dir, NULL), REFTABLE_FORMAT_ERROR);
+	CHECK(refused == NULL);
+	CHECK_INT(reftable_stack_reload(stack), REFTABLE_FORMAT_ERROR);
+	CHECK_INT(commit_ref(stack, a_ref("b", 0, 2)), REFTABLE_FORMAT_ERROR);
+	/* The handle still shows what it did. */
+	CHECK_INT(value_of(stack, "a"), 1);
+	CHECK(!exists(dir, "tables.list.lock"));
+	REQUIRE(write_text(dir, "tables.list", "") == 0);
+	CHECK_INT(reftable_stack_reload(stack), 0);
+	CHECK_INT(value_of(stack, "a"), 0);
+	reftable_stack_destroy(stack);
 }
 
 static int count_finding(struct reftable_fsck_info *info, void *arg)
@@ -293,10 +418,15 @@ int main(int argc, char **argv)
 	RUN(a_missing_folder_is_an_empty_stack);
 	RUN(a_locked_stack_and_an_outdated_one_are_told_apart);
 	RUN(the_value_of_a_callback_comes_back_and_nothing_is_left);
+	RUN(an_empty_stack_has_nothing_to_do);
+	RUN(a_missing_folder_cannot_be_written_to);
+	RUN(what_a_callback_wrote_counts_unless_it_fails);
+	RUN(a_table_without_limits_is_misuse);
 	RUN(an_update_index_of_the_past_is_misuse);
 	RUN(reloads_are_told_and_callbacks_may_come_back);
 	RUN(iterators_outlive_compaction_and_the_stack);
 	RUN(auto_compaction_obeys_the_options);
+	RUN(a_list_that_was_cut_short_is_refused);
 	RUN(a_check_reports_odd_names);
 	RUN(files_have_the_permissions_that_the_options_say);
 	return TESTS_END();

@@ -84,6 +84,11 @@ impl Inner {
     pub(super) fn read_list(&self) -> Result<Vec<String>> {
         let path = self.dir.join(LIST);
         match self.options.fs.read(&path, LIST_LIMIT) {
+            Ok(bytes)
+                if self.options.whole_lists && bytes.last().is_some_and(|&last| last != b'\n') =>
+            {
+                Err(malformed(bytes.len() as u64, "the last line has no end"))
+            }
             Ok(bytes) => parse(&bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {

@@ -56,23 +56,27 @@ pub(crate) fn run(command: &mut Command) -> Output {
     output
 }
 
-/// The archive. Cargo is asked for its path: the newest file of that name in the target folder may
-/// well have been built with other features. It is copied, since the next build replaces it.
+/// Builds the archive as `cargo` says, and copies it to `name`. Cargo is asked for its path: the
+/// newest file of that name in the target folder may well have been built with other features. It
+/// is copied, since the next build replaces it.
+pub(crate) fn build(cargo: &mut Command, name: &str) -> PathBuf {
+    let output = run(cargo);
+    let messages = String::from_utf8(output.stdout).unwrap();
+    let path = messages
+        .lines()
+        .filter(|line| line.contains(r#""reason":"compiler-artifact""#))
+        .flat_map(|line| line.split('"'))
+        .find(|text| text.ends_with("libreftable.a"))
+        .expect("cargo names no libreftable.a");
+    let copy = scratch(name);
+    std::fs::copy(path, &copy).unwrap();
+    copy
+}
+
+/// The archive that needs nothing but the system.
 pub(crate) fn archive() -> &'static Path {
     static ARCHIVE: OnceLock<PathBuf> = OnceLock::new();
-    ARCHIVE.get_or_init(|| {
-        let output = run(&mut cargo("build"));
-        let messages = String::from_utf8(output.stdout).unwrap();
-        let path = messages
-            .lines()
-            .filter(|line| line.contains(r#""reason":"compiler-artifact""#))
-            .flat_map(|line| line.split('"'))
-            .find(|text| text.ends_with("libreftable.a"))
-            .expect("cargo names no libreftable.a");
-        let copy = scratch("libreftable.a");
-        std::fs::copy(path, &copy).unwrap();
-        copy
-    })
+    ARCHIVE.get_or_init(|| build(&mut cargo("build"), "libreftable.a"))
 }
 
 /// The C compiler, or the one that the variable `variable` names.

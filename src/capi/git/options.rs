@@ -1,6 +1,6 @@
 //! How tables are written and stacks behave.
 
-use super::profile::hash_of;
+use super::profile::{LISTS_END_WITH_NEWLINE, hash_of};
 use crate::capi::error::Code;
 use crate::hash::HashId;
 use crate::options::{
@@ -129,6 +129,7 @@ impl Settings {
         let mut options = StackOptions {
             write: self.write.clone(),
             check_names: false,
+            whole_lists: LISTS_END_WITH_NEWLINE,
             // git's tests compact to smaller blocks, and expect to be told what does not fit.
             grow_blocks: false,
             auto_compact: false,

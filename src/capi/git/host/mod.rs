@@ -307,7 +307,8 @@ impl PendingFile for HostPending {
 
 impl Drop for HostPending {
     fn drop(&mut self) {
-        if self.host.priv_.is_null() {
+        // Whoever supplies the functions may have no use for `priv`, but a file has a path.
+        if self.host.path.is_null() {
             return;
         }
         // What cannot be removed is what a crash would leave.

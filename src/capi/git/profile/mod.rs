@@ -11,6 +11,7 @@
 //! | block source lends | `int` bytes | `size_t` bytes | same | same |
 //! | adding arrays | `int` records | `size_t` records | same | same |
 //! | log entries above the limits | taken | refused | refused | refused |
+//! | lists without the last newline | taken | refused | refused | refused |
 //!
 //! `build.rs` chooses the release, by the variable `REFTABLE_GIT_API`; 2.55 is the default, and the
 //! one of the committed header. Each release is a module with its options and the functions whose
@@ -43,6 +44,9 @@ use std::ffi::c_int;
 
 /// Whether log entries with an update index above the limits are refused.
 pub(super) const LOG_INDEXES_ARE_LIMITED: bool = cfg!(not(git_api = "2.47"));
+
+/// Whether a list without its last newline is refused.
+pub(super) const LISTS_END_WITH_NEWLINE: bool = cfg!(not(git_api = "2.47"));
 
 /// What a block source returns: how many bytes it lends.
 ///

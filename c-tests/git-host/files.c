@@ -1,0 +1,109 @@
+/* What an archive for git does with the functions of its host. */
+#include "../test.h"
+#include "../scratch.h"
+#include "reftable-git.h"
+#include "../git/transactions.h"
+#include "host.h"
+
+static void a_commit_syncs_twice_and_holds_nothing(void)
+{
+	const char *dir = scratch_dir();
+	struct reftable_stack *stack = open_stack(dir, NULL);
+
+	host.syncs = 0;
+	CHECK_INT(commit_ref(stack, a_ref("a", 0, 1)), 0);
+	CHECK_INT(host.syncs, 2);
+	CHECK_INT(host.files, 0);
+	CHECK_INT(host.locks, 0);
+	CHECK(is_tidy(dir));
+	reftable_stack_destroy(stack);
+}
+
+static int fail(struct reftable_writer *writer, void *arg)
+{
+	struct reftable_ref_record ref = a_ref("a", 1, 1);
+
+	(void)arg;
+	CHECK_INT(host.files, 1);
+	CHECK_INT(host.locks, 1);
+	CHECK_INT(reftable_writer_set_limits(writer, 1, 1), 0);
+	CHECK_INT(reftable_writer_add_ref(writer, &ref), 0);
+	return -42;
+}
+
+/* A temporary file was taken for one that is not held, since the host keeps no pointer for it. */
+static void a_table_that_failed_is_removed(void)
+{
+	const char *dir = scratch_dir();
+	struct reftable_stack *stack = open_stack(dir, NULL);
+	int before = open_descriptors();
+
+	CHECK_INT(reftable_stack_add(stack, fail, NULL, 0), -42);
+	CHECK_INT(host.files, 0);
+	CHECK_INT(host.locks, 0);
+	CHECK_INT(entries_with(dir, ""), 0);
+	CHECK_INT(open_descriptors(), before);
+	reftable_stack_destroy(stack);
+}
+
+static void only_the_lock_of_the_list_is_waited_for(void)
+{
+	const char *dir = scratch_dir();
+	struct reftable_write_options options = { 0 };
+	struct reftable_stack *stack;
+	struct reftable_addition *addition = NULL;
+
+	options.lock_timeout_ms = 100;
+	options.disable_auto_compact = 1;
+	stack = open_stack(dir, &options);
+	host.table_timeout_ms = -1;
+	CHECK_INT(commit_ref(stack, a_ref("a", 0, 1)), 0);
+	CHECK_INT(commit_ref(stack, a_ref("b", 0, 2)), 0);
+	CHECK_INT(reftable_stack_compact_all(stack, NULL), 0);
+	CHECK_INT(host.list_timeout_ms, 100);
+	CHECK_INT(host.table_timeout_ms, 0);
+	CHECK(is_tidy(dir));
+	CHECK_INT(host.files, 0);
+	CHECK_INT(host.locks, 0);
+
+	REQUIRE(write_text(dir, "tables.list.lock", "") == 0);
+	CHECK_INT(reftable_stack_new_addition(&addition, stack, 0), REFTABLE_LOCK_ERROR);
+	CHECK(addition == NULL && exists(dir, "tables.list.lock"));
+	reftable_stack_destroy(stack);
+}
+
+static int many_refs(struct reftable_writer *writer, void *arg)
+{
+	int i, err = reftable_writer_set_limits(writer, 1, 1);
+
+	(void)arg;
+	for (i = 0; !err && i < 2000; i++) {
+		char name[32];
+		struct reftable_ref_record ref = a_ref(name, 1, (uint8_t)i);
+
+		snprintf(name, sizeof(name), "refs/heads/%06d", i);
+		err = reftable_writer_add_ref(writer, &ref);
+	}
+	return err;
+}
+
+static void large_tables_are_mapped_while_they_are_used(void)
+{
+	struct reftable_stack *stack = open_stack(scratch_dir(), NULL);
+
+	CHECK_INT(reftable_stack_add(stack, many_refs, NULL, 0), 0);
+	CHECK_INT(host.maps, 1);
+	CHECK_INT(value_of(stack, "refs/heads/000007"), 7);
+	reftable_stack_destroy(stack);
+	CHECK_INT(host.maps, 0);
+}
+
+int main(int argc, char **argv)
+{
+	TESTS_BEGIN(argc, argv);
+	RUN(a_commit_syncs_twice_and_holds_nothing);
+	RUN(a_table_that_failed_is_removed);
+	RUN(only_the_lock_of_the_list_is_waited_for);
+	RUN(large_tables_are_mapped_while_they_are_used);
+	return TESTS_END();
+}

@@ -1,0 +1,35 @@
+//! An archive for git reaches files and locks through functions of its host. `c-tests/git-host` has a
+//! host that counts what it is asked for.
+#![cfg(feature = "abi-git")]
+#![allow(clippy::print_stdout, reason = "the program's own words")]
+
+mod archive;
+
+use archive::{NATIVE_LIBS, build, cargo, compiler, root, run, scratch};
+use std::process::Command;
+
+/// The host's functions are part of the build, so it has a target folder of its own: in the common
+/// one it would have all other tests built again.
+#[test]
+fn files_of_a_host_are_all_given_back() {
+    let mut cargo = cargo("build");
+    cargo
+        .env("REFTABLE_HOST_GLUE", "1")
+        .env_remove("REFTABLE_GIT_API")
+        .arg("--target-dir")
+        .arg(scratch("target"));
+    let program = scratch("files");
+    run(compiler("CC", "cc")
+        .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-g"])
+        .arg("-I")
+        .arg(root().join("include"))
+        .arg(root().join("c-tests/git-host/files.c"))
+        .arg(build(&mut cargo, "libreftable-host.a"))
+        .arg("-o")
+        .arg(&program)
+        .args(NATIVE_LIBS.split(' ')));
+    let output = run(&mut Command::new(program));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    print!("{said}");
+    assert!(said.contains("4 tests"), "{said:?}");
+}
