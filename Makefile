@@ -10,6 +10,7 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 DATADIR ?= $(PREFIX)/share
+ZSHDIR ?= $(DATADIR)/zsh/site-functions
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 export CARGO CC
@@ -19,6 +20,10 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BUILD := build
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+# Of cargo. A quick build for trying something out: PROFILE=dev.
+PROFILE ?= release
+RESULTS := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+
 # Changes only when programs have to be linked again.
 SONAME := libreftable.so.0
 
@@ -33,7 +38,8 @@ GIT_V16 ?= ../shared/git-v16
 SEED ?= $(firstword $(wildcard $(GIT_V16)/../seed/*.txt))
 GIT_SRC ?= -
 
-COMPLETION_DIRS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
+BASHDIR := $(DATADIR)/bash-completion/completions
+FISHDIR := $(DATADIR)/fish/vendor_completions.d
 
 # Nothing is suppressed.
 VALGRIND := valgrind -q --error-exitcode=99 --leak-check=full \
@@ -50,8 +56,8 @@ FUZZ_SECONDS ?= 600
 
 Q := $(if $(V),,@)
 
-.PHONY: all help setup demo test stress fuzz valgrind asan tsan check-targets check-git check-git-suite git-archive check-git-modern headers header-check \
-	install uninstall clean
+.PHONY: all help setup demo test stress fuzz valgrind asan tsan check-targets check-git check-git-suite git-archive \
+	check-git-modern headers header-check install uninstall dist deb check-install clean
 
 all: $(BUILD)/libreftable.a $(BUILD)/libreftable.so $(BUILD)/reftable header-check
 
@@ -72,7 +78,11 @@ help:
 	@echo 'make headers          make include/ again from the source'
 	@echo 'make header-check     fails if include/ is not what the source says'
 	@echo 'make install          below PREFIX=$(PREFIX), inside DESTDIR'
-	@echo 'make uninstall clean'
+	@echo 'make uninstall        removes what install has made'
+	@echo 'make check-install    installs in every way into temporary folders, and tries what is there'
+	@echo 'make dist             build/libreftable-$(VERSION).tar.gz and .tar.xz, from the last commit'
+	@echo 'make deb              Debian packages in build/deb, from the same'
+	@echo 'make clean'
 
 # Installs what is missing if it can, else says what is missing.
 setup:
@@ -80,9 +90,9 @@ setup:
 
 # One relocatable object: two Rust libraries in one program would otherwise clash.
 $(BUILD)/libreftable.a: $(SOURCES) include/reftable.h include/reftable.symbols scripts/localise | setup
-	$(Q)$(CARGO) rustc -q --release $(C_LIBRARY) --crate-type staticlib --target-dir $(TARGET)
+	$(Q)$(CARGO) rustc -q --profile $(PROFILE) $(C_LIBRARY) --crate-type staticlib --target-dir $(TARGET)
 	$(Q)mkdir -p $(BUILD)
-	$(Q)scripts/localise $(TARGET)/release/libreftable.a include/reftable.symbols $@
+	$(Q)scripts/localise $(RESULTS)/libreftable.a include/reftable.symbols $@
 	@echo "$@: $$(wc -c <$@) bytes, version $(VERSION)"
 
 # Cargo makes them, should they be missing.
@@ -90,18 +100,18 @@ include/reftable.h include/reftable.symbols: ;
 
 # Cargo.toml does not list this crate type, or every Rust program that uses the crate would get one.
 $(BUILD)/libreftable.so: $(SOURCES) | setup
-	$(Q)$(CARGO) rustc -q --release $(C_LIBRARY) --crate-type cdylib --target-dir $(TARGET) -- \
+	$(Q)$(CARGO) rustc -q --profile $(PROFILE) $(C_LIBRARY) --crate-type cdylib --target-dir $(TARGET) -- \
 		-C link-arg=-Wl,-soname,$(SONAME)
 	$(Q)mkdir -p $(BUILD)
-	$(Q)objcopy --strip-debug $(TARGET)/release/libreftable.so $@
+	$(Q)objcopy --strip-debug $(RESULTS)/libreftable.so $@
 	$(Q)ln -sf libreftable.so $(BUILD)/$(SONAME)
 	@echo "$@: $$(wc -c <$@) bytes, $(SONAME)"
 
 # The tool, and what it says about itself: man pages and completions.
 $(BUILD)/reftable: $(SOURCES) | setup
-	$(Q)$(CARGO) build -q --release --bin reftable --no-default-features --features cli --target-dir $(TARGET)
+	$(Q)$(CARGO) build -q --profile $(PROFILE) --bin reftable --no-default-features --features cli --target-dir $(TARGET)
 	$(Q)mkdir -p $(BUILD)/man $(BUILD)/completions
-	$(Q)cp $(TARGET)/release/reftable $@
+	$(Q)cp $(RESULTS)/reftable $@
 	$(Q)$@ generate man $(BUILD)/man
 	$(Q)$@ generate completions $(BUILD)/completions
 	@echo "$@: $$(wc -c <$@) bytes, with man pages and completions"
@@ -154,19 +164,20 @@ check-git-modern: | setup
 headers: $(BUILD)/libreftable.a
 
 header-check: headers
-	$(Q)if ! $(GIT) rev-parse --git-dir >/dev/null 2>&1; then \
+	$(Q)if ! $(GIT) ls-files --error-unmatch include/reftable.h >/dev/null 2>&1; then \
 		echo 'header-check: no git checkout, nothing to compare with'; \
 	else \
 		$(GIT) diff --exit-code -- include && echo 'header-check: include/ is up to date'; \
 	fi
 
 install: $(BUILD)/libreftable.a $(BUILD)/libreftable.so $(BUILD)/reftable
-	$(Q)install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' $(foreach d,$(COMPLETION_DIRS),'$(DESTDIR)$(DATADIR)/$(d)')
+	$(Q)install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' \
+		'$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)'
 	$(Q)install -m 755 $(BUILD)/reftable '$(DESTDIR)$(BINDIR)/'
 	$(Q)install -m 644 $(BUILD)/man/*.1 '$(DESTDIR)$(MANDIR)/man1/'
-	$(Q)install -m 644 $(BUILD)/completions/reftable.bash '$(DESTDIR)$(DATADIR)/bash-completion/completions/reftable'
-	$(Q)install -m 644 $(BUILD)/completions/_reftable '$(DESTDIR)$(DATADIR)/zsh/site-functions/'
-	$(Q)install -m 644 $(BUILD)/completions/reftable.fish '$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/'
+	$(Q)install -m 644 $(BUILD)/completions/reftable.bash '$(DESTDIR)$(BASHDIR)/reftable'
+	$(Q)install -m 644 $(BUILD)/completions/_reftable '$(DESTDIR)$(ZSHDIR)/'
+	$(Q)install -m 644 $(BUILD)/completions/reftable.fish '$(DESTDIR)$(FISHDIR)/'
 	$(Q)install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)'
 	$(Q)install -m 644 include/reftable.h '$(DESTDIR)$(INCLUDEDIR)/'
 	$(Q)install -m 644 $(BUILD)/libreftable.a '$(DESTDIR)$(LIBDIR)/'
@@ -180,12 +191,22 @@ install: $(BUILD)/libreftable.a $(BUILD)/libreftable.so $(BUILD)/reftable
 uninstall:
 	$(Q)rm -f '$(DESTDIR)$(BINDIR)/reftable' '$(DESTDIR)$(MANDIR)/man1/reftable.1' \
 		'$(DESTDIR)$(MANDIR)'/man1/reftable-*.1 \
-		'$(DESTDIR)$(DATADIR)/bash-completion/completions/reftable' \
-		'$(DESTDIR)$(DATADIR)/zsh/site-functions/_reftable' \
-		'$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/reftable.fish'
+		'$(DESTDIR)$(BASHDIR)/reftable' \
+		'$(DESTDIR)$(ZSHDIR)/_reftable' \
+		'$(DESTDIR)$(FISHDIR)/reftable.fish'
 	$(Q)rm -f '$(DESTDIR)$(INCLUDEDIR)/reftable.h' '$(DESTDIR)$(LIBDIR)/libreftable.a' \
 		'$(DESTDIR)$(LIBDIR)/libreftable.so.$(VERSION)' '$(DESTDIR)$(LIBDIR)/$(SONAME)' \
 		'$(DESTDIR)$(LIBDIR)/libreftable.so' '$(DESTDIR)$(LIBDIR)/pkgconfig/reftable.pc'
+
+dist:
+	$(Q)GIT='$(GIT)' scripts/dist $(VERSION) $(BUILD)
+
+# Where dpkg or debhelper is missing, it says so and ends well.
+deb: dist
+	$(Q)GIT='$(GIT)' scripts/deb $(VERSION) $(BUILD)/libreftable-$(VERSION).tar.gz $(BUILD)/deb || [ $$? = 77 ]
+
+check-install: all dist
+	$(Q)GIT='$(GIT)' MAKE='$(MAKE)' scripts/check-install $(BUILD) $(VERSION)
 
 clean:
 	$(Q)$(CARGO) clean -q --target-dir $(TARGET)

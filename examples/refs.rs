@@ -4,9 +4,8 @@
 use reftable::Repository;
 
 fn main() -> reftable::Result<()> {
-    let view = Repository::discover(".")?.view();
-    println!("{:?}", view.head()?);
-    for record in view.refs(b"refs/")? {
+    let repository = Repository::discover(".")?;
+    for record in repository.view().refs(b"refs/")? {
         println!("{}", String::from_utf8_lossy(&record?.name));
     }
     Ok(())

@@ -140,6 +140,56 @@ fn import_is_what_git_migrates() {
     }
 }
 
+/// Adds many packed refs, tags and symbolic refs, and reflogs as files.
+fn grow(repo: &Repository, count: usize) {
+    repo.run(&["pack-refs", "--all"]);
+    let git_dir = repo.path().join(".git");
+    let path = git_dir.join("packed-refs");
+    let packed = fs::read_to_string(&path).unwrap();
+    let (header, lines) = packed.split_once('\n').unwrap();
+    // A line that begins with '^' belongs to the one before.
+    let lines = lines.trim_end().replace("\n^", "^");
+    let mut lines: Vec<_> = lines.split('\n').map(str::to_owned).collect();
+    let (id, old) = (
+        repo.run(&["rev-parse", "main"]),
+        repo.run(&["rev-parse", "main~"]),
+    );
+    let tag = repo.run(&["rev-parse", "packed-tag"]);
+    let peeled = repo.run(&["rev-parse", "packed-tag^{}"]);
+    lines.extend((0..count).map(|n| format!("{id} refs/heads/many/b{n}")));
+    lines.extend((0..count / 4).map(|n| format!("{tag} refs/tags/n{n}^{peeled}")));
+    lines.sort_by(|a, b| {
+        let name = |line: &str| line[41..].split('^').next().unwrap().to_owned();
+        name(a).cmp(&name(b))
+    });
+    let text = lines.join("\n").replace('^', "\n^");
+    fs::write(&path, format!("{header}\n{text}\n")).unwrap();
+    let (logs, heads) = (
+        git_dir.join("logs/refs/heads/many"),
+        git_dir.join("refs/heads/sym"),
+    );
+    fs::create_dir_all(&logs).unwrap();
+    fs::create_dir_all(&heads).unwrap();
+    let who = "C O Mitter <committer@example.com>";
+    for n in (0..count).step_by(10) {
+        let time = 1_600_000_000 + n;
+        let log = format!(
+            "{old} {old} {who} {time} -0330\tentry one of {n}\n{old} {id} {who} {time} +1400\t\n"
+        );
+        fs::write(logs.join(format!("b{n}")), log).unwrap();
+    }
+    for n in (0..count).step_by(40) {
+        let target = format!("ref: refs/heads/many/b{n}\n");
+        fs::write(heads.join(format!("s{n}")), target).unwrap();
+    }
+}
+
+/// Every entry of every reflog, as git shows them.
+fn all_entries(repo: &Repository) -> String {
+    let format = "--format=%gd %H %gn %ge %gs";
+    repo.run(&["log", "-g", "--all", "--date=raw", format])
+}
+
 #[test]
 fn a_big_files_repository_is_imported_as_git_migrates_it() {
     let Some(git) = Git::find("big import") else {
@@ -149,29 +199,55 @@ fn a_big_files_repository_is_imported_as_git_migrates_it() {
         files_repository(&git, "sha1"),
         files_repository(&git, "sha1"),
     );
-    for repo in [&ours, &theirs] {
-        repo.run(&["pack-refs", "--all"]);
-        let path = repo.path().join(".git/packed-refs");
-        let packed = fs::read_to_string(&path).unwrap();
-        let (header, lines) = packed.split_once('\n').unwrap();
-        // A line that begins with '^' belongs to the one before.
-        let lines = lines.trim_end().replace("\n^", "^");
-        let id = repo.run(&["rev-parse", "main"]);
-        let mut lines: Vec<_> = lines.split('\n').map(str::to_owned).collect();
-        lines.extend((0..50_000).map(|n| format!("{id} refs/tags/n{n}")));
-        lines.sort_by(|a, b| {
-            let name = |line: &str| line[41..].split('^').next().unwrap().to_owned();
-            name(a).cmp(&name(b))
-        });
-        let text = lines.join("\n").replace('^', "\n^");
-        fs::write(&path, format!("{header}\n{text}\n")).unwrap();
-    }
+    grow(&ours, 16_000);
+    grow(&theirs, 16_000);
+    let (refs, entries) = (ours.run(&LISTING), all_entries(&ours));
+    assert!(refs.lines().count() > 20_000);
+    assert!(entries.lines().count() > 3_200);
     tool(ours.path(), &["import", "-q", ".", "imported"]);
+    adopt(&ours, &ours.path().join("imported"));
     migrate(&theirs);
+    // Refs as in git's own migration, peeled tags included; reflogs, which that leaves out before
+    // git 2.48, as before.
     assert_eq!(
-        tool(ours.path(), &["hash", "imported"]),
-        tool(theirs.path(), &["hash"])
+        tool(ours.path(), &["export", "--format", "text", "."]),
+        tool(theirs.path(), &["export", "--format", "text", "."])
     );
+    assert_eq!(tool(ours.path(), &["hash"]), tool(theirs.path(), &["hash"]));
+    assert_eq!(ours.run(&LISTING), refs);
+    assert_eq!(all_entries(&ours), entries);
+    assert_eq!(status(ours.path(), &["verify"]).0, 0);
+    ours.run(&["refs", "verify"]);
+}
+
+/// The steps that the help of `import` tells.
+#[test]
+fn what_was_imported_is_adopted_by_copying_and_two_settings() {
+    let Some(git) = Git::find("adopting") else {
+        return;
+    };
+    let repo = files_repository(&git, "sha1");
+    repo.run(&["worktree", "add", "-q", "-b", "side", "linked"]);
+    let id = repo.run(&["rev-parse", "main"]);
+    repo.run(&["-C", "linked", "update-ref", "refs/worktree/mine", &id]);
+    let listing = |dir: &str| repo.run(&[&["-C", dir][..], &LISTING[..]].concat());
+    let before = (listing("."), listing("linked"), reflogs(&repo));
+    tool(repo.path(), &["import", "-q", ".", "new"]);
+    let copied = std::process::Command::new("cp")
+        .args(["-R", "new/.", ".git/"])
+        .current_dir(repo.path())
+        .status();
+    assert!(copied.unwrap().success());
+    repo.run(&["config", "core.repositoryFormatVersion", "1"]);
+    repo.run(&["config", "extensions.refStorage", "reftable"]);
+    assert_eq!(repo.run(&["rev-parse", "--show-ref-format"]), "reftable");
+    assert_eq!((listing("."), listing("linked"), reflogs(&repo)), before);
+    repo.commit("three");
+    repo.run(&["-C", "linked", "checkout", "-q", "-b", "other"]);
+    repo.run(&["fsck", "--connectivity-only"]);
+    let shared = tool(repo.path(), &["ls"]);
+    assert!(shared.contains("refs/heads/other"), "{shared}");
+    assert_eq!(status(repo.path(), &["verify"]).0, 0);
 }
 
 #[test]

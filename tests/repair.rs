@@ -56,6 +56,33 @@ fn tables(dir: &Path) -> Vec<PathBuf> {
     list.lines().map(|name| dir.join(name)).collect()
 }
 
+/// The refs of a sound table whose records end before an offset.
+fn complete_before(table: &Path, len: u64) -> BTreeSet<String> {
+    let text = tool(
+        Path::new("."),
+        &["dump".as_ref(), "--json".as_ref(), table.as_os_str()],
+    );
+    let parts = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let records: Vec<_> = parts
+        .filter(|part| part["record"]["name"].is_string() && part["record"]["old"].is_null())
+        .collect();
+    // A record ends where the next one begins.
+    let ends = records
+        .iter()
+        .skip(1)
+        .map(|next| next["offset"].as_u64().unwrap())
+        .chain([u64::MAX]);
+    let ended = records.iter().zip(ends).filter(|(_, end)| *end <= len);
+    let name = |record: &serde_json::Value| record["record"]["name"].as_str().unwrap().to_owned();
+    ended.map(|(record, _)| name(record)).collect()
+}
+
+fn table_names(table: &Path) -> BTreeSet<String> {
+    complete_before(table, u64::MAX)
+}
+
 #[test]
 fn a_sound_stack_is_left_alone() {
     for stack in [
@@ -83,8 +110,19 @@ fn a_missing_table_a_truncated_table_and_a_stale_lock_are_repaired_for_git() {
     let repo = repository(&git);
     let stack = repo.stack();
     let all = lines(&stack);
+    let of_git = || -> BTreeSet<String> {
+        let format = "--format=%(objectname) %(refname)";
+        let text = repo.run(&["for-each-ref", format]);
+        text.lines().map(str::to_owned).collect()
+    };
+    let git_before = of_git();
     let found = tables(&stack);
     assert!(found.len() >= 2, "{found:?}");
+    let mut whole = complete_before(&found[0], 6000);
+    for between in &found[1..found.len() - 1] {
+        whole.extend(table_names(between));
+    }
+    let newest = table_names(found.last().unwrap());
     fs::remove_file(found.last().unwrap()).unwrap();
     let big = &found[0];
     let bytes = fs::read(big).unwrap();
@@ -111,8 +149,21 @@ fn a_missing_table_a_truncated_table_and_a_stale_lock_are_repaired_for_git() {
         repo.run(&["for-each-ref"]).lines().count(),
         left.iter().filter(|l| !l.starts_with("ref: ")).count()
     );
-    // A ref takes less than 26 bytes here: 6000 have more than 200, and HEAD is at the front.
-    assert!(left.len() > 200, "{}", left.len());
+    // Every ref whose bytes were there is back, with its value; nothing else is gone.
+    assert!(whole.len() > 200, "{}", whole.len());
+    let git_after = of_git();
+    assert!(git_after.is_subset(&git_before), "no other value");
+    let names: BTreeSet<_> = git_after
+        .iter()
+        .map(|line| line.split(' ').nth(1).unwrap().to_owned())
+        .collect();
+    for name in whole.iter().filter(|name| name.starts_with("refs/")) {
+        assert!(names.contains(name) || newest.contains(name), "{name}");
+    }
+    assert!(
+        names.iter().all(|name| whole.contains(name)),
+        "nothing was made up"
+    );
     assert_eq!(repo.run(&["symbolic-ref", "HEAD"]), "refs/heads/main");
     repo.run(&["branch", "after"]);
     let kept = fs::read_dir(repo.path().join(".git")).unwrap();

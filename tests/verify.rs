@@ -305,3 +305,56 @@ fn check_changes_nothing() {
         before.len() as u64
     );
 }
+
+/// A program that checks no names may write a ref that git calls broken, or one that can never be
+/// kept as a file beside another.
+#[test]
+fn names_that_git_refuses_and_names_in_each_other_are_told_with_their_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut unchecked = options();
+    unchecked.check_names = false;
+    unchecked.auto_compact = false;
+    let stack = Stack::open(dir.path(), unchecked).unwrap();
+    let add = |names: &[&str], deleted: bool| {
+        stack
+            .add(|writer| {
+                let index = stack.next_update_index()?;
+                writer.set_limits(index, index);
+                for name in names {
+                    let mut record = records::object_ref(name, index, records::id(SHA1, 1));
+                    if deleted {
+                        record.value = reftable::record::RefValueBuf::Deletion;
+                    }
+                    writer.add_ref(&record.as_record())?;
+                }
+                Ok(())
+            })
+            .unwrap();
+    };
+    add(
+        &["refs/heads/a", "refs/heads/a-b", "refs/heads/gone"],
+        false,
+    );
+    add(
+        &["refs/heads/a..b", "refs/heads/a/b/c", "refs/heads/gone/x"],
+        false,
+    );
+    add(&["refs/heads//x"], false);
+    let gone = "refs/heads/gone";
+    assert_eq!(found(dir.path()).len(), 4, "{:?}", found(dir.path()));
+    add(&[gone], true);
+    let tables = stack.table_names();
+    let mut expected = [
+        (tables[2].clone(), "RefName", Severity::Warning),
+        (tables[1].clone(), "RefName", Severity::Note),
+        (tables[1].clone(), "NameConflict", Severity::Warning),
+    ];
+    let mut findings = found(dir.path());
+    findings.sort();
+    expected.sort();
+    assert_eq!(findings, expected);
+    let text = verify_stack(dir.path(), &options());
+    let text: Vec<_> = text.iter().map(ToString::to_string).collect();
+    let conflict = "ref below the name of another one (refs/heads/a/b/c below refs/heads/a)";
+    assert!(text.iter().any(|line| line.ends_with(conflict)), "{text:?}");
+}

@@ -2,7 +2,6 @@
 
 use super::loose::{LooseRefs, Place};
 use super::packed::{Entry, PackedRefs};
-use super::text::{self, Line};
 use super::{loose, reflog};
 use crate::error::{Error, Result};
 use crate::record::{LogRecordBuf, LogUpdateBuf, LogValueBuf, RefRecord, RefValueBuf};
@@ -96,61 +95,8 @@ pub fn import_files(
     Ok(report)
 }
 
-/// Imports refs from lines as [`export_text`](super::export_text), `git for-each-ref`,
-/// `git show-ref` and `git ls-remote` print them, as one transaction. They may come in any order.
-///
-/// # Errors
-///
-/// As [`import_files`].
-pub fn import_text(mut input: impl BufRead, name: &str, stack: &Stack) -> Result<ImportReport> {
-    let hash = stack.options().write.hash;
-    let mut report = ImportReport::default();
-    let mut refs: BTreeMap<Vec<u8>, RefValueBuf> = BTreeMap::new();
-    let mut peels = BTreeMap::new();
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        if input
-            .read_until(b'\n', &mut line)
-            .map_err(Error::io("read", name))?
-            == 0
-        {
-            break;
-        }
-        match text::parse(&line, hash) {
-            Some(Line::Nothing) => {}
-            Some(Line::Ref(found, value)) if check_name(&found).is_ok() => {
-                refs.insert(found, value);
-            }
-            Some(Line::Peeled(found, peeled)) => {
-                peels.insert(found, peeled);
-            }
-            _ => report
-                .problems
-                .push(format!("{name}: line {number} is no ref")),
-        }
-    }
-    for (name, peeled) in peels {
-        if let Some(value) = refs.get_mut(&name) {
-            if let RefValueBuf::Object(id) = value {
-                let id = std::mem::take(id);
-                *value = RefValueBuf::Peeled { id, peeled };
-            }
-        }
-    }
-    let base = stack.next_update_index()?;
-    stack.add(|writer| {
-        writer.set_limits(base, base);
-        for (name, value) in &refs {
-            add_ref(writer, name, base, value)?;
-            report.refs += 1;
-        }
-        Ok(())
-    })?;
-    Ok(report)
-}
-
-fn add_ref(
+/// Writes one ref.
+pub(super) fn add_ref(
     writer: &mut TableWriter<'_>,
     name: &[u8],
     update_index: u64,

@@ -13,6 +13,7 @@
 
 mod export;
 mod import;
+mod lines;
 mod loose;
 mod packed;
 mod peel;
@@ -20,7 +21,8 @@ mod reflog;
 mod text;
 
 pub use export::{ExportReport, export_files, export_packed_refs, export_text};
-pub use import::{ImportReport, import_files, import_text};
+pub use import::{ImportReport, import_files};
+pub use lines::import_text;
 
 use crate::hash::HashId;
 

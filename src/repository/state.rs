@@ -48,6 +48,20 @@ fn read_list(stack: &Stack) -> Result<String> {
 impl Stack {
     /// The state on disk, which may be newer than the loaded one.
     ///
+    /// ```
+    /// use reftable::{Edit, Stack, StackOptions, Transaction};
+    ///
+    /// # let dir = tempfile::tempdir().expect("a folder");
+    /// # let stack = Stack::open(dir.path(), StackOptions::default())?;
+    /// let before = stack.state_on_disk()?;
+    /// let mut transaction = Transaction::new();
+    /// transaction.push(Edit::symref("HEAD", "refs/heads/main"));
+    /// transaction.prepare_stack(&stack, None)?.commit()?;
+    /// // Whoever keeps something that follows from the refs makes it anew now.
+    /// assert_ne!(stack.state_on_disk()?, before);
+    /// # Ok::<(), reftable::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Errors of the system.

@@ -246,6 +246,18 @@ impl Stack {
     ///
     /// Does nothing if there are fewer than two tables, or none if `expiry` is given.
     ///
+    /// ```
+    /// use reftable::{LogExpiry, Stack, StackOptions};
+    ///
+    /// # let dir = tempfile::tempdir().expect("a folder");
+    /// # let stack = Stack::open(dir.path(), StackOptions::default())?;
+    /// // Entries from before 2020 go, whatever their update index.
+    /// let expiry = LogExpiry { time: 1_577_836_800, min_update_index: 0 };
+    /// stack.compact_all(Some(expiry))?;
+    /// assert!(stack.table_names().len() <= 1);
+    /// # Ok::<(), reftable::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Locked`] if the list or a table is locked,
@@ -301,6 +313,7 @@ pub struct LogExpiry {
 
 /// What compaction has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CompactionStats {
     /// Bytes of the tables compacted, without footers.
     pub bytes: u64,

@@ -22,6 +22,7 @@
 //! ```
 
 mod index;
+mod names;
 mod stack;
 mod table;
 
@@ -67,6 +68,10 @@ pub enum Kind {
     StrayFile,
     /// A lock: somebody is writing, or died while writing.
     Lock,
+    /// A ref with a name that git refuses.
+    RefName,
+    /// A ref below the name of another one.
+    NameConflict,
 }
 
 impl Kind {
@@ -83,6 +88,8 @@ impl Kind {
             Kind::StrayTable => "StrayTable",
             Kind::StrayFile => "StrayFile",
             Kind::Lock => "Lock",
+            Kind::RefName => "RefName",
+            Kind::NameConflict => "NameConflict",
         }
     }
 
@@ -99,6 +106,8 @@ impl Kind {
             Kind::StrayTable => "table that the list does not name",
             Kind::StrayFile => "left-over of a table that was never completed",
             Kind::Lock => "lock that is held or was left behind",
+            Kind::RefName => "ref with a name that git refuses",
+            Kind::NameConflict => "ref below the name of another one",
         }
     }
 }

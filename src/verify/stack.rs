@@ -1,12 +1,14 @@
 //! The folder of a stack: the list, every table in it, and what lies beside them.
 
-use super::{Finding, Kind, Severity, verify_table};
+use super::{Finding, Kind, Severity, names, verify_table};
 use crate::error::{Defect, Error};
+use crate::merged::MergedTable;
 use crate::options::StackOptions;
 use crate::stack::list::{LIST, LIST_LIMIT, LOCK_SUFFIX, is_table_name, is_temporary_name, parse};
 use crate::table::Table;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Checks a stack: its list, each table it names, their order, and the other files in the folder.
@@ -76,10 +78,11 @@ impl Check<'_> {
     }
 
     /// Each listed table, and its range against that of the table before.
-    fn tables(&mut self, names: &[String], progress: &mut impl FnMut(&str, usize, usize)) {
+    fn tables(&mut self, listed: &[String], progress: &mut impl FnMut(&str, usize, usize)) {
         let mut last_max = None;
-        for (done, name) in names.iter().enumerate() {
-            progress(name, done, names.len());
+        let mut tables = Vec::new();
+        for (done, name) in listed.iter().enumerate() {
+            progress(name, done, listed.len());
             let Some(table) = self.table(name) else {
                 continue;
             };
@@ -94,6 +97,13 @@ impl Check<'_> {
                 );
             }
             last_max = last_max.max(Some(max));
+            tables.push(Arc::new(table));
+        }
+        // With a table missing, what it deleted would seem to be there.
+        if tables.len() == listed.len() {
+            if let Ok(view) = MergedTable::new(tables, self.options.write.hash) {
+                self.findings.extend(names::check(&view.hiding_deletions()));
+            }
         }
     }
 

@@ -25,6 +25,24 @@ impl View {
     /// stack drops its tombstone, so a program that must see all of them compares views: see
     /// [`View::diff`].
     ///
+    /// ```
+    /// use reftable::{Edit, Stack, StackOptions, Transaction};
+    ///
+    /// # let dir = tempfile::tempdir().expect("a folder");
+    /// # let stack = Stack::open(dir.path(), StackOptions::default())?;
+    /// let seen = stack.view().max_update_index();
+    /// let mut transaction = Transaction::new();
+    /// transaction.push(Edit::create("refs/heads/main", [0x11; 20]));
+    /// transaction.prepare_stack(&stack, None)?.commit()?;
+    ///
+    /// let changes = stack.view().changes_since(seen)?;
+    /// assert_eq!(changes.refs[0].name, b"refs/heads/main");
+    /// // What to ask for next time.
+    /// let seen = stack.view().max_update_index();
+    /// # assert!(stack.view().changes_since(seen)?.refs.is_empty());
+    /// # Ok::<(), reftable::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`View::find`].

@@ -39,6 +39,20 @@ fn is_marker(record: &LogRecord<'_>) -> bool {
 impl View {
     /// The reflog of `name`. The marker that git writes for a reflog without entries is left out.
     ///
+    /// ```no_run
+    /// use reftable::Repository;
+    /// use reftable::record::LogValueBuf;
+    ///
+    /// let view = Repository::discover(".")?.view();
+    /// // `git reflog -n 3`; `.oldest_first()?` turns it round.
+    /// for record in view.reflog(b"HEAD")?.take(3) {
+    ///     if let LogValueBuf::Update(entry) = record?.value {
+    ///         println!("{} {}", entry.time, String::from_utf8_lossy(&entry.message));
+    ///     }
+    /// }
+    /// # Ok::<(), reftable::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Corrupt`](crate::Error::Corrupt), and errors of the system. They may also come from

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-/// What a program that links the library links besides. `reftable.pc` has the same list.
+/// What a program that links the library links besides, in the words of rustc. `reftable.pc` leaves out
+/// what a C compiler adds by itself.
 pub(crate) const NATIVE_LIBS: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
 
 /// The root of the package.

@@ -12,7 +12,8 @@ Exit status:
   2  wrong usage
   3  damage: a file breaks the format or is missing
   4  somebody else holds a lock, or was faster
-  5  anything else that failed";
+  5  anything else that failed
+  130  stopped by a signal; what was under way is undone";
 
 /// Look into, check and repair git's reftable storage.
 ///
@@ -134,8 +135,7 @@ pub(crate) struct Log {
 #[command(after_help = "\
 Examples:
   reftable stat
-  reftable stat --json .git/reftable/*.ref
-  reftable stat --blocks table.ref")]
+  reftable stat --json .git/reftable/*.ref")]
 pub(crate) struct Stat {
     /// Tables, folders or repositories.
     #[arg(default_value = ".")]
@@ -379,6 +379,12 @@ directory: reftable/, and worktrees/NAME/reftable/ for linked worktrees. The rep
 not changed, and nobody may change it meanwhile. What cannot be taken over is told, and the exit
 status is 1.
 
+To make git use what was imported, copy it into the git directory and say so in the configuration:
+  cp -R new/. project.git/
+  git -C project.git config core.repositoryFormatVersion 1
+  git -C project.git config extensions.refStorage reftable
+The files stay where they are, and git does not look at them any more.
+
 Examples:
   reftable import project.git new
   git ls-remote origin | reftable import - new")]
@@ -452,4 +458,59 @@ pub(crate) enum Generated {
     Man,
     /// For bash, zsh, fish, elvish and PowerShell.
     Completions,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// The command lines of the tool in a text: indented, up to a pipe, a comment or the like.
+    fn examples(text: &str) -> Vec<Vec<&str>> {
+        let mut found = Vec::new();
+        for line in text.lines().filter(|line| line.starts_with("  ")) {
+            let Some(start) = line.find("reftable ") else {
+                continue;
+            };
+            let before = line[..start].trim();
+            if !before.is_empty() && !before.ends_with(['|', '(']) {
+                continue;
+            }
+            let end = |word: &&str| !matches!(*word, "|" | "&&" | ">" | "#" | "=");
+            let words = line[start..].split_whitespace().take_while(end);
+            found.push(words.map(|word| word.trim_end_matches(')')).collect());
+        }
+        found
+    }
+
+    /// The help of `stat` once showed an option that had gone.
+    #[test]
+    fn examples_in_help_and_readme_are_command_lines_that_are_understood() {
+        let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+        let readme = std::fs::read_to_string(readme).unwrap_or_default();
+        let readme = examples(&readme);
+        assert!(readme.len() >= 8, "{readme:?}");
+        let mut seen = 0;
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
+            let of_command = examples(&help);
+            assert!(
+                command.is_hide_set() || !of_command.is_empty(),
+                "{}",
+                command.get_name()
+            );
+            for words in of_command.iter().chain(&readme) {
+                let parsed = Cli::try_parse_from(words);
+                assert!(parsed.is_ok(), "{words:?}: {parsed:?}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 40);
+    }
+
+    #[test]
+    fn definitions_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
 }

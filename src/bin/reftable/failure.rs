@@ -47,13 +47,16 @@ impl Failure {
         Failure::Other(text.into(), NO)
     }
 
+    /// Whether nobody reads the output any more.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
     /// Prints the reason, and gives the exit status.
     pub(crate) fn report(&self) -> ExitCode {
         let (text, status) = match self {
             // The reader has seen enough.
-            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                return ExitCode::SUCCESS;
-            }
+            Failure::Output(_) if self.is_broken_pipe() => return ExitCode::SUCCESS,
             Failure::Output(error) => (format!("cannot write the output: {error}"), FAILED),
             Failure::Library(error) => (error.to_string(), status_of(error)),
             Failure::Other(text, status) => (text.clone(), *status),

@@ -9,14 +9,16 @@ use reftable::convert::{ImportReport, import_files, import_text};
 use reftable::repository::RefStorage;
 use reftable::{HashId, Stack};
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 /// Records between two looks at the progress bar.
 const STEP: u64 = 1000;
 
 pub(crate) fn run(args: &Import, out: &mut Out) -> Result<u8, Failure> {
-    let is_text = args.source == Path::new("-") || args.source.is_file();
+    // A pipe is a text too.
+    let is_folder = |path: &Path| path.is_dir() || !path.exists();
+    let is_text = args.source == Path::new("-") || !is_folder(&args.source);
     let storage = match is_text {
         true => None,
         false => Some(files_storage(&args.source)?),
@@ -54,16 +56,28 @@ fn from_text(args: &Import, out: &mut Out) -> Result<u8, Failure> {
         ObjectFormat::Sha1 => HashId::Sha1,
         ObjectFormat::Sha256 => HashId::Sha256,
     };
-    let stack = make_stack(&args.dir, None, hash)?;
-    let report = match args.source == Path::new("-") {
-        true => import_text(io::stdin().lock(), "standard input", &stack)?,
-        false => {
-            let file = File::open(&args.source);
-            let file = file.map_err(|error| cannot_use(&args.source, &error))?;
-            import_text(BufReader::new(file), &args.source.to_string_lossy(), &stack)?
-        }
+    let (name, input): (_, Box<dyn BufRead>) = if args.source == Path::new("-") {
+        ("standard input".into(), Box::new(io::stdin().lock()))
+    } else {
+        let file = File::open(&args.source);
+        let file = file.map_err(|error| cannot_use(&args.source, &error))?;
+        (
+            args.source.to_string_lossy(),
+            Box::new(BufReader::new(file)),
+        )
     };
+    let stack = make_stack(&args.dir, None, hash)?;
+    let bar = progress_bar(args.quiet);
+    let report = import_text(input, &name, &stack, |done| show(&bar, done))?;
+    bar.finish_and_clear();
     finish(&report, stack.dir(), out)
+}
+
+/// Moves the bar now and then.
+fn show(bar: &ProgressBar, done: u64) {
+    if done % STEP == 0 {
+        bar.set_position(done);
+    }
 }
 
 fn from_files(args: &Import, storage: &RefStorage, out: &mut Out) -> Result<u8, Failure> {
@@ -72,11 +86,7 @@ fn from_files(args: &Import, storage: &RefStorage, out: &mut Out) -> Result<u8, 
     for (worktree, git_dir) in git_dirs(common).map_err(|error| cannot_use(common, &error))? {
         let stack = make_stack(&args.dir, worktree, storage.hash)?;
         let bar = progress_bar(args.quiet);
-        let report = import_files(&git_dir, common, &stack, |done| {
-            if done % STEP == 0 {
-                bar.set_position(done);
-            }
-        })?;
+        let report = import_files(&git_dir, common, &stack, |done| show(&bar, done))?;
         bar.finish_and_clear();
         status = finish(&report, stack.dir(), out)?.max(status);
     }

@@ -44,10 +44,11 @@ fn main() -> ExitCode {
         Ok(()) => run(cli.command, &mut out),
         Err(error) => Err(Failure::message(format!("cannot handle signals: {error}"))),
     };
-    let result = result.and_then(|answer| out.flush().map(|()| answer));
-    match result {
-        Ok(answer) => ExitCode::from(answer),
-        Err(failure) => failure.report(),
+    match (result, out.flush()) {
+        (Ok(_), Err(failure)) if !failure.is_broken_pipe() => failure.report(),
+        // Whoever has read enough may still look at the status.
+        (Ok(answer), _) => ExitCode::from(answer),
+        (Err(failure), _) => failure.report(),
     }
 }
 

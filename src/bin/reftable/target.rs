@@ -63,7 +63,8 @@ impl Place {
         }
         let below = path.join("reftable");
         // A snapshot has the folders of a git directory and nothing else of it.
-        if has_list(&below) && !path.join("config").exists() {
+        let is_git_dir = path.join("config").exists() || path.join("commondir").exists();
+        if has_list(&below) && !is_git_dir {
             return Place::Folder(below);
         }
         Place::Repository(path.to_path_buf())
