@@ -50,11 +50,8 @@
 //! use reftable::{RefValue, Stack, StackOptions};
 //!
 //! let stack = Stack::open("repo/.git/reftable", StackOptions::default())?;
-//! let mut refs = stack.merged().refs_from(b"refs/heads/")?;
+//! let mut refs = stack.merged().refs_with_prefix(b"refs/heads/")?;
 //! while let Some(record) = refs.next()? {
-//!     if !record.name.starts_with(b"refs/heads/") {
-//!         break;
-//!     }
 //!     if let RefValue::Object(id) = record.value {
 //!         println!("{id:02x?} {}", String::from_utf8_lossy(record.name));
 //!     }

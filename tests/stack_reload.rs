@@ -553,3 +553,34 @@ fn fifo_in_place_of_a_file_is_refused_and_does_not_hang() {
         assert_eq!(path, dir.path().join(name));
     }
 }
+
+/// A reload that only looks at the list's number, not into it, must not be fooled: the new list
+/// has the length of the old one, and a file system gives the number of a removed file to the next.
+#[test]
+fn every_replaced_list_is_noticed() {
+    let dir = scratch();
+    let tables: Vec<_> = (1..=9).map(|index| table(index, &["refs/a"])).collect();
+    let files = build(dir.path(), &tables);
+    write_list(dir.path(), &files[..1]);
+    let stack = open(dir.path());
+    for round in 0..50 {
+        let file = &files[round % files.len()];
+        let new = dir.path().join("new");
+        std::fs::write(&new, format!("{file}\n")).unwrap();
+        std::fs::rename(&new, dir.path().join("tables.list")).unwrap();
+        assert_eq!(stack.reload().unwrap(), round != 0, "{round}");
+        assert_eq!(stack.table_names(), [file.as_str()]);
+        assert!(!stack.reload().unwrap());
+    }
+}
+
+/// Nobody should edit the list where it lies, but a person may, to mend a stack.
+#[test]
+fn a_list_edited_in_place_is_noticed() {
+    let dir = scratch();
+    build(dir.path(), &[table(1, &["refs/a"])]);
+    let stack = open(dir.path());
+    put_list(dir.path(), b"");
+    assert!(stack.reload().unwrap());
+    assert!(names(&stack).is_empty());
+}

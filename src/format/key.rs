@@ -2,6 +2,7 @@
 
 use super::varint::put_varint;
 use super::{Cursor, Parse};
+use std::cmp::Ordering;
 
 /// How a record begins: which bytes of the key before it it shares, and what follows them.
 #[derive(Clone, Copy, Debug)]
@@ -181,18 +182,6 @@ pub(crate) fn put_key(out: &mut Vec<u8>, key: &[u8], prefix: usize, extra: u8) {
     out.extend_from_slice(suffix);
 }
 
-/// Whether `suffix` comes after `differing`, where both follow the same prefix.
-///
-/// The prefix is nearly always the longest possible one, so that the first bytes decide.
-#[inline(always)]
-pub(crate) fn comes_after(suffix: &[u8], differing: &[u8]) -> bool {
-    match (suffix.first(), differing.first()) {
-        (Some(a), Some(b)) if a != b => a > b,
-        (Some(_), None) => true,
-        _ => is_greater(suffix, differing),
-    }
-}
-
 /// What there is instead of bytes that ought to be there: a branch that is never taken costs less
 /// than a choice.
 #[cold]
@@ -200,10 +189,13 @@ pub(crate) fn nothing() -> &'static [u8] {
     &[]
 }
 
-#[cold]
-#[inline(never)]
-fn is_greater(a: &[u8], b: &[u8]) -> bool {
-    a > b
+/// The order of two keys that share their first `shared` bytes and no more.
+///
+/// With [`common_prefix`] this is several times as fast as comparing slices for keys that were just
+/// put together: the wide loads of a comparison have to wait for the narrow stores before them.
+#[inline]
+pub(crate) fn compare_behind(a: &[u8], b: &[u8], shared: usize) -> Ordering {
+    a.get(shared).cmp(&b.get(shared))
 }
 
 /// Whether there is a NUL among `bytes`, which are few.
@@ -334,11 +326,23 @@ mod tests {
     }
 
     #[test]
-    fn comes_after_is_the_order_of_bytes() {
-        let keys: [&[u8]; 6] = [b"", b"a", b"a\0", b"ab", b"b", b"\xff"];
+    fn keys_are_in_the_order_of_their_bytes() {
+        let keys: [&[u8]; 10] = [
+            b"",
+            b"a",
+            b"a\0",
+            b"ab",
+            b"abcdefgh",
+            b"abcdefgh\0",
+            b"abcdefghi",
+            b"abcdefgi",
+            b"b",
+            b"\xff",
+        ];
         for (i, a) in keys.iter().enumerate() {
             for (j, b) in keys.iter().enumerate() {
-                assert_eq!(comes_after(a, b), i > j, "{a:?} {b:?}");
+                let order = compare_behind(a, b, common_prefix(a, b));
+                assert_eq!(order, i.cmp(&j), "{a:?} {b:?}");
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use super::disk::{Disk, mix};
 pub use super::disk::{SurvivingBytes, Survivors};
-use super::{Fs, Mode, PendingFile};
+use super::{Fs, Held, HeldFile, Mode, PendingFile};
 use crate::table::{BlockSource, MemorySource};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -289,6 +289,13 @@ impl Fs for FaultFs {
         })
     }
 
+    fn read_held(&self, path: &Path, limit: u64) -> io::Result<(Vec<u8>, Option<Held>)> {
+        let bytes = self.read(path, limit)?;
+        let file = self.state().disk.file_at(path)?;
+        let fs = self.clone();
+        Ok((bytes, Some(Arc::new(HeldInMemory { fs, file }))))
+    }
+
     fn open(&self, path: &Path) -> io::Result<Arc<dyn BlockSource>> {
         self.perform(Action::Open, path, |disk| {
             let source = MemorySource::new(disk.bytes(path)?.to_vec());
@@ -338,6 +345,19 @@ impl Fs for FaultFs {
 }
 
 #[derive(Debug)]
+struct HeldInMemory {
+    fs: FaultFs,
+    file: usize,
+}
+
+impl HeldFile for HeldInMemory {
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let found = |disk: &mut Disk| disk.file_at(path);
+        Ok(self.fs.perform(Action::Modified, path, found)? == self.file)
+    }
+}
+
+#[derive(Debug)]
 struct FaultFile {
     fs: FaultFs,
     path: PathBuf,
@@ -358,6 +378,11 @@ impl PendingFile for FaultFile {
         let file = self.file;
         self.fs
             .perform(Action::Sync, &self.path, |disk| disk.sync(file))
+    }
+
+    fn hold(&self) -> Option<Held> {
+        let (fs, file) = (self.fs.clone(), self.file);
+        Some(Arc::new(HeldInMemory { fs, file }))
     }
 
     fn persist(&mut self, to: &Path) -> io::Result<()> {

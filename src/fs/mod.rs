@@ -8,6 +8,7 @@
 mod disk;
 #[doc(hidden)]
 pub mod fault;
+mod held;
 pub(crate) mod mmap;
 mod os;
 mod pending;
@@ -30,12 +31,22 @@ pub trait Fs: Debug + Send + Sync {
     /// The bytes of a small file. Fails with [`io::ErrorKind::FileTooLarge`] beyond `limit` bytes.
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>>;
 
+    /// As [`Fs::read`], and the file itself where that can be told from every later one.
+    fn read_held(&self, path: &Path, limit: u64) -> io::Result<(Vec<u8>, Option<Held>)> {
+        Ok((self.read(path, limit)?, None))
+    }
+
     /// Opens a table for reading. It stays readable when the file is removed.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn BlockSource>>;
 
     /// Makes `path` with the permissions `mode`, which the process's umask limits unless `exact`.
     /// Fails with [`io::ErrorKind::AlreadyExists`] if it exists, so the file is also a lock.
     fn create(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn PendingFile>>;
+
+    /// As [`Fs::create`], for a path that nobody else makes, since it has a random part.
+    fn create_unique(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn PendingFile>> {
+        self.create(path, mode)
+    }
 
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
@@ -57,6 +68,16 @@ pub trait Fs: Debug + Send + Sync {
 
     /// A number that other processes and threads do not draw; need not be cryptographically strong.
     fn random(&self) -> u32;
+}
+
+/// Shared by those who know the contents of one file.
+pub type Held = Arc<dyn HeldFile>;
+
+/// A file that is never changed, only replaced, and that stays open: as long as it does, no other
+/// file can have its number, so that the same number means the same contents.
+pub trait HeldFile: Debug + Send + Sync {
+    /// Whether `path` leads to this file.
+    fn is_at(&self, path: &Path) -> io::Result<bool>;
 }
 
 /// Permissions of a new file.
@@ -84,6 +105,11 @@ pub trait PendingFile: Debug + Send {
 
     /// Closes the file early; it stays pending. For locks, whose contents nobody reads.
     fn close(&mut self) {}
+
+    /// The file, as it is with what was written so far, to be known again under its final name.
+    fn hold(&self) -> Option<Held> {
+        None
+    }
 
     /// Closes the file and renames it to `to`, replacing what is there. On failure the file is
     /// still pending.

@@ -1,7 +1,7 @@
 //! The real file system.
 
-use super::pending::OsPendingFile;
-use super::{Fs, Mode, PendingFile, register};
+use super::pending::{Name, OsPendingFile};
+use super::{Fs, Held, Mode, PendingFile, held, register};
 use crate::table::{BlockSource, FileSource};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -21,16 +21,12 @@ pub struct OsFs;
 
 impl Fs for OsFs {
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-        let file = open_without_waiting(path)?;
-        let len = regular_len(&file)?;
-        if len > limit {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        // The file is a whole one, which is only ever replaced: its length need not be found again
-        // by a read that gives nothing.
-        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
-        file.take(len).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        Ok(read_whole(path, limit)?.0)
+    }
+
+    fn read_held(&self, path: &Path, limit: u64) -> io::Result<(Vec<u8>, Option<Held>)> {
+        let (bytes, file) = read_whole(path, limit)?;
+        Ok((bytes, held::hold(file)))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn BlockSource>> {
@@ -41,7 +37,11 @@ impl Fs for OsFs {
     }
 
     fn create(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn PendingFile>> {
-        Ok(Box::new(OsPendingFile::create(path, mode)?))
+        Ok(Box::new(OsPendingFile::create(path, mode, Name::Shared)?))
+    }
+
+    fn create_unique(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn PendingFile>> {
+        Ok(Box::new(OsPendingFile::create(path, mode, Name::Unique)?))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -89,6 +89,20 @@ impl Fs for OsFs {
         hasher.write_u128(since_1970.unwrap_or_default().as_nanos());
         (hasher.finish() >> 32) as u32
     }
+}
+
+/// The bytes of a small file, and the file.
+fn read_whole(path: &Path, limit: u64) -> io::Result<(Vec<u8>, File)> {
+    let file = open_without_waiting(path)?;
+    let len = regular_len(&file)?;
+    if len > limit {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    // The file is a whole one, which is only ever replaced: its length need not be found again by
+    // a read that gives nothing.
+    let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
+    (&file).take(len).read_to_end(&mut bytes)?;
+    Ok((bytes, file))
 }
 
 /// Length in bytes of a file that has to be a regular one.

@@ -1,7 +1,7 @@
 //! Files that belong to their creator until they get a final name.
 
 use super::register::{Identity, Key, Register, register, remove_if_same};
-use super::{Mode, PendingFile};
+use super::{Held, Mode, PendingFile, held};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -18,14 +18,23 @@ pub(super) struct OsPendingFile {
     pending: bool,
 }
 
+/// Who else may make a file of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    /// Everybody: it is that of a lock.
+    Shared,
+    /// Nobody: it has a random part.
+    Unique,
+}
+
 impl OsPendingFile {
-    pub(super) fn create(path: &Path, mode: Mode) -> io::Result<OsPendingFile> {
+    pub(super) fn create(path: &Path, mode: Mode, name: Name) -> io::Result<OsPendingFile> {
         // Held over the creation: no moment is left at which the end of the process could miss
         // the file.
         let mut register = register();
         register.check_open()?;
         let file = open_new(path, mode)?;
-        let identity = match prepare(&file, mode) {
+        let identity = match prepare(&file, mode, name) {
             Ok(identity) => identity,
             Err(error) => {
                 let _ = fs::remove_file(path);
@@ -79,7 +88,7 @@ fn open_new(path: &Path, mode: Mode) -> io::Result<File> {
     options.open(path)
 }
 
-fn prepare(file: &File, mode: Mode) -> io::Result<Identity> {
+fn prepare(file: &File, mode: Mode, name: Name) -> io::Result<Identity> {
     #[cfg(unix)]
     if mode.exact {
         use std::os::unix::fs::PermissionsExt;
@@ -87,7 +96,10 @@ fn prepare(file: &File, mode: Mode) -> io::Result<Identity> {
     }
     #[cfg(not(unix))]
     let _ = mode;
-    Ok(Identity::of_open(&file.metadata()?))
+    match name {
+        Name::Shared => Ok(Identity::of_open(&file.metadata()?)),
+        Name::Unique => Ok(Identity::of_name()),
+    }
 }
 
 impl PendingFile for OsPendingFile {
@@ -107,11 +119,19 @@ impl PendingFile for OsPendingFile {
         let Some(file) = self.file.take() else {
             return;
         };
+        if self.identity == Identity::of_name() {
+            return;
+        }
         // Without metadata it keeps the identity of an open file.
         if let Ok(metadata) = file.metadata() {
             self.identity = Identity::of_closed(&metadata);
             register().set_identity(self.key, self.identity);
         }
+    }
+
+    fn hold(&self) -> Option<Held> {
+        // Another descriptor: closing this one is what sends the bytes to a server.
+        held::hold(self.file.as_ref()?.try_clone().ok()?)
     }
 
     fn persist(&mut self, to: &Path) -> io::Result<()> {
@@ -161,7 +181,7 @@ mod tests {
         let (path, to) = (dir.path().join("lock"), dir.path().join("list"));
         let lost = || Err(io::ErrorKind::NotFound.into());
 
-        let mut file = OsPendingFile::create(&path, MODE).expect("a file");
+        let mut file = OsPendingFile::create(&path, MODE, Name::Shared).expect("a file");
         fs::write(&to, "old").expect("another file");
         file.close();
         assert!(file.renamed(lost(), &to, &mut register()).is_err());

@@ -21,12 +21,13 @@ const EXIT_TRIES: u32 = 1000;
 /// Tells a file from another one that took its name.
 ///
 /// Somebody may remove a lock that looks abandoned, and a third party take it: then the file of
-/// that name is no longer ours to remove or rename.
+/// that name is no longer ours to remove or rename. Names that nobody else makes need no such
+/// care.
 #[cfg(unix)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
-    device: u64,
-    inode: u64,
+    /// Device and inode; `None` if the name tells enough.
+    number: Option<(u64, u64)>,
     /// When a file closed early changed last, in seconds and nanoseconds: its inode can serve another
     /// file once somebody has removed it. The inode of an open one cannot.
     closed: Option<(i64, i64)>,
@@ -37,8 +38,15 @@ impl Identity {
     pub(super) fn of_open(metadata: &Metadata) -> Identity {
         use std::os::unix::fs::MetadataExt;
         Identity {
-            device: metadata.dev(),
-            inode: metadata.ino(),
+            number: Some((metadata.dev(), metadata.ino())),
+            closed: None,
+        }
+    }
+
+    /// Of a file whose name nobody else makes.
+    pub(super) fn of_name() -> Identity {
+        Identity {
+            number: None,
             closed: None,
         }
     }
@@ -54,6 +62,9 @@ impl Identity {
 
     /// Whether the file at `path` is this one.
     pub(super) fn is_at(self, path: &Path) -> io::Result<bool> {
+        if self.number.is_none() {
+            return Ok(true);
+        }
         let found = fs::symlink_metadata(path)?;
         Ok(self
             == match self.closed {
@@ -66,12 +77,10 @@ impl Identity {
     /// changes it, so that only its inode counts.
     pub(super) fn has_moved(self, path: &Path, to: &Path) -> bool {
         let left = fs::symlink_metadata(path);
-        let arrived = Identity {
-            closed: None,
-            ..self
-        }
-        .is_at(to);
-        left.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) && arrived.unwrap_or(false)
+        let arrived = fs::symlink_metadata(to).is_ok_and(|found| {
+            self.number.is_none() || self.number == Identity::of_open(&found).number
+        });
+        left.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) && arrived
     }
 }
 
@@ -83,6 +92,10 @@ pub(super) struct Identity;
 #[cfg(not(unix))]
 impl Identity {
     pub(super) fn of_open(_metadata: &Metadata) -> Identity {
+        Identity
+    }
+
+    pub(super) fn of_name() -> Identity {
         Identity
     }
 

@@ -26,6 +26,14 @@ impl MergedRefIter {
         self.0.seek(name)
     }
 
+    /// Goes in front of the refs whose names begin with `prefix`; they alone follow.
+    ///
+    /// # Errors
+    /// As [`MergedRefIter::seek`].
+    pub fn seek_prefix(&mut self, prefix: &[u8]) -> Result<()> {
+        self.0.seek_prefix(prefix)
+    }
+
     /// The next ref; `None` at the end.
     ///
     /// # Errors

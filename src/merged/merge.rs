@@ -1,7 +1,7 @@
 //! Merging: the records of several tables in one order.
 
 use crate::error::{Error, Result};
-use crate::format::key::common_prefix;
+use crate::format::key::{common_prefix, compare_behind};
 use crate::record::Kind;
 use crate::table::{SectionIter, Table};
 use std::cmp::Ordering;
@@ -9,21 +9,22 @@ use std::sync::Arc;
 
 /// The records of several tables by key, and for one key those of newer tables first.
 ///
-/// The cursor in front is kept apart from the others, which form a heap. As long as one table
-/// leads, a step costs next to nothing: the leader's key was before the smallest of the others,
-/// and as long as it keeps the bytes up to where the two differ, it still is.
+/// The cursor in front leads; the others wait in the order of their keys, each with the number of
+/// bytes that it shares with the one before it. Keys that come one after the other mostly differ
+/// where these numbers do, so that a cursor which moved finds its new place without looking at
+/// bytes. In a stack nearly all records are those of one or two tables, and that place is near.
 #[derive(Debug)]
 pub(super) struct Merge<K: Kind> {
     /// Has the current record.
     leader: Option<Box<Cursor<K>>>,
-    /// The other cursors that have a record, as a heap with the smallest on top.
-    heap: Vec<Box<Cursor<K>>>,
+    /// The other cursors that have a record, the largest key first.
+    waiting: Vec<Waiting<K>>,
     /// Cursors without a record.
     spent: Vec<Box<Cursor<K>>>,
-    /// How many bytes the keys of the leader and of the top of the heap share.
-    shared: usize,
-    /// Whether these keys are equal.
+    /// Whether the next key is the current one too.
     tied: bool,
+    /// How many bytes the current key shares with the one before it.
+    kept: usize,
     failed: Option<Error>,
 }
 
@@ -35,16 +36,11 @@ struct Cursor<K: Kind> {
     records: SectionIter<K>,
 }
 
-impl<K: Kind> Cursor<K> {
-    /// How the current key and table compare with those of `other`.
-    fn compare(&self, other: &Cursor<K>) -> Ordering {
-        let keys = self.records.key().cmp(other.records.key());
-        keys.then(other.rank.cmp(&self.rank))
-    }
-
-    fn is_before(&self, other: &Cursor<K>) -> bool {
-        self.compare(other) == Ordering::Less
-    }
+#[derive(Debug)]
+struct Waiting<K: Kind> {
+    cursor: Box<Cursor<K>>,
+    /// How many bytes its key shares with the next smaller one.
+    shared: usize,
 }
 
 impl<K: Kind> Merge<K> {
@@ -55,10 +51,10 @@ impl<K: Kind> Merge<K> {
         };
         Merge {
             leader: None,
-            heap: Vec::with_capacity(tables.len()),
+            waiting: Vec::with_capacity(tables.len()),
             spent: tables.iter().enumerate().map(cursor).collect(),
-            shared: 0,
             tied: false,
+            kept: 0,
             failed: None,
         }
     }
@@ -78,7 +74,7 @@ impl<K: Kind> Merge<K> {
             match cursor.records.advance()? {
                 true => {
                     let cursor = self.spent.swap_remove(n);
-                    self.push(cursor);
+                    self.insert(cursor, 0);
                 }
                 false => n += 1,
             }
@@ -95,24 +91,32 @@ impl<K: Kind> Merge<K> {
         if !leader.records.step() {
             return self.leave_block();
         }
-        // What older tables have of the key before this one was stepped over.
-        if leader.records.shared() <= self.shared && !self.heap.is_empty() {
-            self.rank();
+        self.kept = leader.records.shared();
+        // The key before was smaller than the next one, and differs from it later than from this
+        // one: so is this one.
+        if self
+            .waiting
+            .last()
+            .is_some_and(|next| self.kept <= next.shared)
+        {
+            self.reorder();
         }
         Ok(true)
     }
 
-    /// Goes on where the leader is at the end of a block, is damaged, or is yet to be elected.
+    /// Goes on where the leader is at the end of a block, is damaged, or is yet to be found.
     #[inline(never)]
     fn leave_block(&mut self) -> Result<bool> {
         if let Some(error) = &self.failed {
             return Err(error.again());
         }
         if let Some(mut leader) = self.leader.take() {
-            match leader.records.leave_block() {
+            let more = leader.records.leave_block();
+            self.kept = leader.records.shared();
+            match more {
                 Ok(true) => {
                     self.leader = Some(leader);
-                    self.rank();
+                    self.reorder();
                     return Ok(true);
                 }
                 Ok(false) => self.spent.push(leader),
@@ -122,9 +126,14 @@ impl<K: Kind> Merge<K> {
                 }
             }
         }
-        self.leader = self.pop();
-        self.compare_top();
+        self.lead();
         Ok(self.leader.is_some())
+    }
+
+    /// How many bytes the current key shares with the one before it.
+    #[inline(always)]
+    pub(super) fn kept(&self) -> usize {
+        self.kept
     }
 
     /// Whether older tables have records with the current key.
@@ -136,18 +145,22 @@ impl<K: Kind> Merge<K> {
     /// Steps over the records of older tables that have the current key.
     pub(super) fn skip_shadowed(&mut self) -> Result<()> {
         while self.tied {
-            let Some(mut top) = self.pop() else {
+            let Some(Waiting { mut cursor, .. }) = self.waiting.pop() else {
                 break;
             };
-            match top.records.advance() {
-                Ok(true) => self.push(top),
-                Ok(false) => self.spent.push(top),
+            match cursor.records.advance() {
+                Ok(true) => {
+                    // Its key before was that of the leader.
+                    let shared = cursor.records.shared();
+                    self.insert(cursor, shared);
+                }
+                Ok(false) => self.spent.push(cursor),
                 Err(error) => {
-                    self.spent.push(top);
+                    self.spent.push(cursor);
                     return self.remember(Err(error));
                 }
             }
-            self.compare_top();
+            self.find_tie();
         }
         Ok(())
     }
@@ -158,76 +171,75 @@ impl<K: Kind> Merge<K> {
         self.leader.as_ref().map(|leader| &leader.records)
     }
 
-    /// After the leader moved: changes places with the top of the heap if that is smaller now.
-    fn rank(&mut self) {
-        if let (Some(leader), Some(top)) = (&mut self.leader, self.heap.first_mut()) {
-            if top.is_before(leader) {
-                std::mem::swap(leader, top);
-                self.sift_down();
-            }
+    /// After the leader moved: puts it in its place, and makes the smallest cursor the leader.
+    fn reorder(&mut self) {
+        if let Some(leader) = self.leader.take() {
+            self.insert(leader, self.kept);
         }
-        self.compare_top();
+        self.lead();
     }
 
-    /// Finds out what the leader's key has in common with that on top of the heap.
-    fn compare_top(&mut self) {
-        let (Some(leader), Some(top)) = (&self.leader, self.heap.first()) else {
-            self.shared = 0;
-            self.tied = false;
-            return;
+    /// Makes the smallest of the waiting cursors the leader.
+    fn lead(&mut self) {
+        if let Some(Waiting { cursor, shared }) = self.waiting.pop() {
+            self.leader = Some(cursor);
+            self.kept = shared;
+        }
+        self.find_tie();
+    }
+
+    /// Finds out whether the next key is the leader's.
+    fn find_tie(&mut self) {
+        self.tied = match (&self.leader, self.waiting.last()) {
+            (Some(leader), Some(next)) => {
+                let (key, other) = (leader.records.key(), next.cursor.records.key());
+                next.shared == key.len() && key.len() == other.len()
+            }
+            _ => false,
         };
-        let (key, next) = (leader.records.key(), top.records.key());
-        self.shared = common_prefix(key, next);
-        self.tied = self.shared == key.len() && key.len() == next.len();
     }
 
-    fn push(&mut self, cursor: Box<Cursor<K>>) {
-        let mut child = self.heap.len();
-        self.heap.push(cursor);
-        while child > 0 {
-            let parent = (child - 1) / 2;
-            if !self.heap[child].is_before(&self.heap[parent]) {
+    /// Puts a cursor where it belongs. Its key shares `shared` bytes with the one before all that
+    /// wait, which is smaller, or is nothing.
+    fn insert(&mut self, cursor: Box<Cursor<K>>, mut shared: usize) {
+        let mut at = self.waiting.len();
+        while let Some(before) = at.checked_sub(1) {
+            let Some(other) = self.waiting.get_mut(before) else {
                 break;
-            }
-            self.heap.swap(child, parent);
-            child = parent;
-        }
-    }
-
-    /// Removes the top of the heap.
-    fn pop(&mut self) -> Option<Box<Cursor<K>>> {
-        if self.heap.is_empty() {
-            return None;
-        }
-        let top = self.heap.swap_remove(0);
-        self.sift_down();
-        Some(top)
-    }
-
-    /// Puts the top of the heap where it belongs.
-    fn sift_down(&mut self) {
-        let mut parent = 0;
-        loop {
-            let (left, right) = (2 * parent + 1, 2 * parent + 2);
-            let mut least = parent;
-            for child in [left, right] {
-                if child < self.heap.len() && self.heap[child].is_before(&self.heap[least]) {
-                    least = child;
+            };
+            // Both keys come after the same one. Who keeps more of it is the smaller one.
+            match shared.cmp(&other.shared) {
+                Ordering::Greater => break,
+                Ordering::Less => {}
+                Ordering::Equal => {
+                    let key = cursor.records.key().get(shared..).unwrap_or_default();
+                    let other_key = other.cursor.records.key().get(shared..).unwrap_or_default();
+                    let more = common_prefix(key, other_key);
+                    let newer_first = other.cursor.rank.cmp(&cursor.rank);
+                    let order = compare_behind(key, other_key, more).then(newer_first);
+                    if order == Ordering::Less {
+                        other.shared += more;
+                        break;
+                    }
+                    shared += more;
                 }
             }
-            if least == parent {
-                return;
-            }
-            self.heap.swap(parent, least);
-            parent = least;
+            at = before;
         }
+        self.waiting.insert(at, Waiting { cursor, shared });
+    }
+
+    /// Goes to the end.
+    pub(super) fn finish(&mut self) {
+        self.retire_all();
     }
 
     /// Puts all cursors aside.
     fn retire_all(&mut self) {
-        self.spent.append(&mut self.heap);
-        self.spent.extend(self.leader.take());
+        let waiting = self.waiting.drain(..).map(|waiting| waiting.cursor);
+        self.spent.extend(waiting.chain(self.leader.take()));
         self.tied = false;
+        self.kept = 0;
     }
 
     /// Makes an error last: going on without the failed table would show records that it hides.

@@ -164,6 +164,19 @@ impl MergedTable {
         Ok(iter)
     }
 
+    /// Refs whose names begin with `prefix` in the order of names; all of them for `b""`.
+    ///
+    /// Faster than looking at each name: most tell by the bytes that they share with the one
+    /// before them.
+    ///
+    /// # Errors
+    /// As [`MergedTable::read_ref`].
+    pub fn refs_with_prefix(&self, prefix: &[u8]) -> Result<MergedRefIter> {
+        let mut iter = MergedRefIter::new(self);
+        iter.seek_prefix(prefix)?;
+        Ok(iter)
+    }
+
     /// Log records from the newest of `name` with at most `update_index` on: older ones of that
     /// name, then later names, each newest first. All of them from `b""`.
     ///

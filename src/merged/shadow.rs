@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub(super) struct Shadow<K: Kind> {
     merge: Merge<K>,
     hide_deletions: bool,
+    /// What the keys of the records begin with; the first other one ends them.
+    prefix: Vec<u8>,
 }
 
 impl<K: Kind> Shadow<K> {
@@ -18,18 +20,32 @@ impl<K: Kind> Shadow<K> {
         Shadow {
             merge: Merge::new(tables),
             hide_deletions,
+            prefix: Vec::new(),
         }
     }
 
     /// Goes in front of the first record at or after `key`.
     pub(super) fn seek(&mut self, key: &[u8]) -> Result<()> {
+        self.prefix.clear();
         self.merge.seek(key)
+    }
+
+    /// Goes in front of the records whose keys begin with `prefix`, and shows no others.
+    pub(super) fn seek_prefix(&mut self, prefix: &[u8]) -> Result<()> {
+        self.seek(prefix)?;
+        self.prefix.extend_from_slice(prefix);
+        Ok(())
     }
 
     /// Goes to the next record; false at the end.
     #[inline(always)]
     pub(super) fn advance(&mut self) -> Result<bool> {
         while self.merge.advance()? {
+            // A key that keeps so much of the one before it begins as that does.
+            if self.merge.kept() < self.prefix.len() && self.is_beyond_prefix() {
+                self.merge.finish();
+                return Ok(false);
+            }
             if self.merge.is_tied() {
                 self.merge.skip_shadowed()?;
             }
@@ -40,6 +56,11 @@ impl<K: Kind> Shadow<K> {
             }
         }
         Ok(false)
+    }
+
+    fn is_beyond_prefix(&self) -> bool {
+        let key = self.merge.current().map(SectionIter::key);
+        !key.unwrap_or_default().starts_with(&self.prefix)
     }
 
     /// The current record; `None` if there is none.

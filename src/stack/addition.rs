@@ -182,7 +182,14 @@ impl Addition {
         list_lock: Box<dyn PendingFile>,
         staged: Vec<StagedTable>,
     ) -> Result<Committed> {
-        publish(&self.inner, list_lock, &self.base.names, staged, &[])
+        let names = &self.base.names;
+        publish(
+            &self.inner,
+            list_lock,
+            names,
+            names.len()..names.len(),
+            staged,
+        )
     }
 
     /// Publishes one table in place of the staged ones and of those of the stack from `start` on.
@@ -192,11 +199,11 @@ impl Addition {
         start: usize,
         table: Option<StagedTable>,
     ) -> Result<Committed> {
-        let (kept, replaced) = self.base.names.split_at(start);
+        let names = &self.base.names;
         let tables = table.into_iter().collect();
-        let committed = publish(&self.inner, list_lock, kept, tables, &[])?;
+        let committed = publish(&self.inner, list_lock, names, start..names.len(), tables)?;
         // A6: what the new table stands for now.
-        self.inner.remove_replaced(replaced, &committed);
+        self.inner.remove_replaced(&names[start..], &committed);
         Ok(committed)
     }
 }

@@ -18,7 +18,6 @@ use crate::options::BLOCK_SIZE_LIMIT;
 use crate::record::{LogRecord, LogValue};
 use crate::table::{Table, TableWriter};
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A commit merges its tables with those of the stack, instead of leaving that to a compaction of
@@ -95,15 +94,14 @@ impl Inner {
         // C5: the list again, which others may have replaced meanwhile.
         let list_lock = lock::lock_list(self)?;
         let old = &base.names[range];
-        let names = self.read_list()?;
+        let names = self.read_list()?.names;
         let run = find_run(&names, old).ok_or_else(|| self.outdated())?;
         if run.start > 0 && !keep_tombstones {
             // Somebody has put tables below: what they have deleted would come back.
             return Err(self.outdated());
         }
         // The result takes the place of the run, and nothing else changes.
-        let (below, above) = (&names[..run.start], &names[run.end..]);
-        let committed = publish(self, list_lock, below, table.into_iter().collect(), above)?;
+        let committed = publish(self, list_lock, &names, run, table.into_iter().collect())?;
         // C6: the new list.
         let reloaded = self.reload();
         // C7: the old tables. Their locks stay until they are gone.
@@ -193,19 +191,6 @@ impl Inner {
             // Readers ignore a file that stays, and `clean` finds it.
             let _ = self.options.fs.remove(&self.dir.join(name));
         }
-    }
-
-    pub(super) fn check_current(&self, base: &Snapshot) -> Result<()> {
-        if self.read_list()? == base.names {
-            Ok(())
-        } else {
-            Err(self.outdated())
-        }
-    }
-
-    fn outdated(&self) -> Error {
-        let path: PathBuf = self.dir.join(super::list::LIST);
-        Error::Outdated { path }
     }
 }
 

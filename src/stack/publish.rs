@@ -3,12 +3,14 @@
 
 use super::Inner;
 use super::list::{LIST, LIST_LIMIT, encode, table_name};
+use super::reload::List;
 use super::staged::StagedTable;
 use crate::error::{Error, Result};
 use crate::fs::PendingFile;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// How many random names are tried for a table.
@@ -32,19 +34,21 @@ fn choose_name(inner: &Inner, table: &StagedTable) -> Result<String> {
     ))
 }
 
-/// Makes the list consist of `below`, the new `tables`, and `above`. `lock` is the list's lock.
+/// Puts `tables` in place of those in the range `replaced` of the list, which is `listed`. `lock`
+/// is the list's lock.
 ///
 /// Unlocks in any case. If this fails, the stack is as it was and the tables are gone.
 pub(super) fn publish(
     inner: &Inner,
     mut lock: Box<dyn PendingFile>,
-    below: &[String],
+    listed: &[String],
+    replaced: Range<usize>,
     tables: Vec<StagedTable>,
-    above: &[String],
 ) -> Result<Committed> {
     let new = tables.iter().map(|table| choose_name(inner, table));
     let new = new.collect::<Result<Vec<_>>>()?;
-    let names = [below, &new, above].concat();
+    let mut names = listed.to_vec();
+    names.splice(replaced, new.iter().cloned());
     let list = encode(&names)?;
     let mut placed = Placed {
         inner,
@@ -69,6 +73,7 @@ pub(super) fn publish(
         // P5: the names of the tables, likewise.
         sync_dir(inner)?;
     }
+    let file = lock.hold();
     // P6: the commit point, which unlocks.
     if let Err(error) = replace_list(inner, &mut *lock, &list) {
         if error.is_unclear {
@@ -85,7 +90,7 @@ pub(super) fn publish(
     };
     Ok(Committed {
         synced,
-        names,
+        list: List { names, file },
         in_memory,
     })
 }
@@ -127,7 +132,7 @@ pub(super) struct Committed {
     /// If this is an error, a power cut may still undo the change.
     pub(super) synced: Result<()>,
     /// The list that took effect.
-    pub(super) names: Vec<String>,
+    pub(super) list: List,
     /// The bytes of new tables, by name, as far as they are in memory.
     pub(super) in_memory: HashMap<String, Bytes>,
 }

@@ -5,6 +5,7 @@ use super::list::{LIST, LIST_LIMIT, malformed, parse};
 use super::lock::longer_pause;
 use super::publish::Committed;
 use crate::error::{Error, Result};
+use crate::fs::Held;
 use crate::merged::MergedTable;
 use crate::options::StackOptions;
 use crate::table::{MemorySource, Table};
@@ -20,11 +21,20 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How many times, at least, a reload tries while the list keeps changing under it.
 const MIN_TRIES: u32 = 3;
 
+/// The names in a list, and its file, if that can be known again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct List {
+    pub(super) names: Vec<String>,
+    pub(super) file: Option<Held>,
+}
+
 /// One state of the stack. Never changes; whoever holds it can read from it for ever.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     /// The tables' names, oldest first.
     pub(super) names: Vec<String>,
+    /// The file with these names, if it can be known again.
+    list_file: Option<Held>,
     /// The tables, tombstones shown.
     pub(super) merged: MergedTable,
     /// The tables, tombstones hidden.
@@ -35,20 +45,17 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     pub(super) fn empty(options: &StackOptions) -> Result<Snapshot> {
-        Snapshot::new(Vec::new(), Vec::new(), options)
+        Snapshot::new(List::default(), Vec::new(), options)
     }
 
-    fn new(
-        names: Vec<String>,
-        tables: Vec<Arc<Table>>,
-        options: &StackOptions,
-    ) -> Result<Snapshot> {
+    fn new(list: List, tables: Vec<Arc<Table>>, options: &StackOptions) -> Result<Snapshot> {
         let merged = MergedTable::new(tables, options.write.hash)?;
         if options.ascending_ranges {
             merged.check_ranges()?;
         }
         Ok(Snapshot {
-            names,
+            names: list.names,
+            list_file: list.file,
             visible: merged.clone().hiding_deletions(),
             merged,
             generation: 0,
@@ -80,21 +87,47 @@ impl Inner {
         Arc::clone(&self.view().snapshot)
     }
 
-    /// The names in the list on disk; a missing list or folder is an empty stack.
-    pub(super) fn read_list(&self) -> Result<Vec<String>> {
+    /// The list on disk; a missing list or folder is an empty stack.
+    pub(super) fn read_list(&self) -> Result<List> {
         let path = self.dir.join(LIST);
-        match self.options.fs.read(&path, LIST_LIMIT) {
-            Ok(bytes)
+        match self.options.fs.read_held(&path, LIST_LIMIT) {
+            Ok((bytes, _))
                 if self.options.whole_lists && bytes.last().is_some_and(|&last| last != b'\n') =>
             {
                 Err(malformed(bytes.len() as u64, "the last line has no end"))
             }
-            Ok(bytes) => parse(&bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Ok((bytes, file)) => {
+                let names = parse(&bytes)?;
+                Ok(List { names, file })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(List::default()),
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
                 Err(malformed(LIST_LIMIT, "more bytes than a list can have"))
             }
             Err(error) => Err(Error::io("read", path)(error)),
+        }
+    }
+
+    /// Whether the list on disk is that of `snapshot`, as far as that can be told without reading
+    /// it.
+    fn is_list_of(&self, snapshot: &Snapshot) -> bool {
+        let path = || self.dir.join(LIST);
+        let held = snapshot.list_file.as_ref();
+        held.is_some_and(|held| held.is_at(&path()).unwrap_or(false))
+    }
+
+    /// Fails unless the list on disk is that of `base`.
+    pub(super) fn check_current(&self, base: &Snapshot) -> Result<()> {
+        if self.is_list_of(base) || self.read_list()?.names == base.names {
+            return Ok(());
+        }
+        Err(self.outdated())
+    }
+
+    /// The error for a view that others have overtaken.
+    pub(super) fn outdated(&self) -> Error {
+        Error::Outdated {
+            path: self.dir.join(LIST),
         }
     }
 
@@ -114,14 +147,17 @@ impl Inner {
             // thread got on.
             let seen = self.view().clone();
             let current = &seen.snapshot;
-            let names = self.read_list()?;
-            if current.names == names {
+            let list = match self.is_list_of(current) {
+                true => None,
+                false => Some(self.read_list()?).filter(|list| list.names != current.names),
+            };
+            let Some(list) = list else {
                 if self.confirm(current) {
                     return Ok(false);
                 }
                 continue;
-            }
-            let error = match self.load(current, &names, &HashMap::new()) {
+            };
+            let error = match self.load(current, &list, &HashMap::new()) {
                 Ok(snapshot) => {
                     if self.install(snapshot, &seen) {
                         return Ok(true);
@@ -132,7 +168,7 @@ impl Inner {
                 Err(error) => return Err(error),
             };
             tries += 1;
-            if self.read_list()? == names {
+            if self.read_list()?.names == list.names {
                 return Err(error);
             }
             if tries >= MIN_TRIES && fs.now().saturating_sub(start) >= PATIENCE {
@@ -155,7 +191,7 @@ impl Inner {
         committed: &Committed,
     ) -> Result<()> {
         if Arc::ptr_eq(&seen.snapshot, base) {
-            match self.load(base, &committed.names, &committed.in_memory) {
+            match self.load(base, &committed.list, &committed.in_memory) {
                 Ok(snapshot) => {
                     if self.install(snapshot, seen) {
                         return Ok(());
@@ -168,25 +204,28 @@ impl Inner {
         self.reload().map(|_| ())
     }
 
-    /// Opens what `names` has and `current` has not, taking bytes that are in memory from there.
+    /// Opens what `list` has and `current` has not, taking bytes that are in memory from there.
     fn load(
         &self,
         current: &Snapshot,
-        names: &[String],
+        list: &List,
         in_memory: &HashMap<String, Bytes>,
     ) -> Result<Snapshot> {
         let known = current.names.iter().map(String::as_str);
         let known: HashMap<&str, &Arc<Table>> = known.zip(current.tables()).collect();
-        let tables = names.iter().map(|name| match known.get(name.as_str()) {
-            Some(&table) => Ok(Arc::clone(table)),
-            None => match in_memory.get(name) {
-                Some(bytes) => Table::open(Arc::new(MemorySource::new(bytes.clone())), name),
-                None => self.open_table(name),
-            }
-            .map(Arc::new),
-        });
+        let tables = list
+            .names
+            .iter()
+            .map(|name| match known.get(name.as_str()) {
+                Some(&table) => Ok(Arc::clone(table)),
+                None => match in_memory.get(name) {
+                    Some(bytes) => Table::open(Arc::new(MemorySource::new(bytes.clone())), name),
+                    None => self.open_table(name),
+                }
+                .map(Arc::new),
+            });
         let tables = tables.collect::<Result<_>>()?;
-        Snapshot::new(names.to_vec(), tables, &self.options)
+        Snapshot::new(list.clone(), tables, &self.options)
     }
 
     fn open_table(&self, name: &str) -> Result<Table> {

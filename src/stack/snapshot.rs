@@ -34,7 +34,7 @@ impl Stack {
         }
         let mut tries = 0;
         loop {
-            let names = self.inner.read_list()?;
+            let names = self.inner.read_list()?.names;
             let result = names.iter().try_for_each(|name| self.copy_table(name, dir));
             match result {
                 Ok(()) => {
@@ -44,7 +44,7 @@ impl Stack {
                 }
                 Err(error @ Error::NotFound { .. }) => {
                     tries += 1;
-                    if tries >= TRIES || self.inner.read_list()? == names {
+                    if tries >= TRIES || self.inner.read_list()?.names == names {
                         return Err(error);
                     }
                 }

@@ -132,7 +132,7 @@ fn create_temporary(inner: &Inner, (min, max): (u64, u64)) -> Result<Box<dyn Pen
     loop {
         let name = temporary_name(min, max, fs.random());
         let path = inner.dir.join(name);
-        match fs.create(&path, inner.mode()) {
+        match fs.create_unique(&path, inner.mode()) {
             Ok(file) => return Ok(file),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < NAME_TRIES => {
                 tries += 1;

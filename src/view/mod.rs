@@ -141,11 +141,8 @@ impl View {
         mut f: impl FnMut(RefRecord<'_>) -> ControlFlow<B>,
     ) -> Result<ControlFlow<B>> {
         let mut own = self.own_refs(prefix)?.into_iter().peekable();
-        let mut shared = self.shared.refs_from(prefix)?;
+        let mut shared = self.shared.refs_with_prefix(prefix)?;
         while let Some(record) = shared.next()? {
-            if !record.name.starts_with(prefix) {
-                break;
-            }
             while let Some(record) = own.next_if(|own| own.name.as_slice() < record.name) {
                 if let ControlFlow::Break(value) = f(record.as_record()) {
                     return Ok(ControlFlow::Break(value));
@@ -172,11 +169,8 @@ impl View {
         let Some(worktree) = &self.worktree else {
             return Ok(found);
         };
-        let mut refs = worktree.refs_from(prefix)?;
+        let mut refs = worktree.refs_with_prefix(prefix)?;
         while let Some(record) = refs.next()? {
-            if !record.name.starts_with(prefix) {
-                break;
-            }
             if is_per_worktree(record.name) {
                 found.push(record.to_buf());
             }

@@ -13,7 +13,6 @@ use std::vec;
 /// [`View::for_each`] is faster: it copies nothing.
 #[derive(Debug)]
 pub struct Refs {
-    prefix: Vec<u8>,
     shared: Option<MergedRefIter>,
     /// A ref of the repository that comes after some of the worktree's.
     waiting: Option<RefRecordBuf>,
@@ -39,8 +38,7 @@ impl View {
     /// ```
     pub fn refs(&self, prefix: &[u8]) -> Result<Refs> {
         Ok(Refs {
-            prefix: prefix.to_vec(),
-            shared: Some(self.shared.refs_from(prefix)?),
+            shared: Some(self.shared.refs_with_prefix(prefix)?),
             waiting: None,
             own: self.own_refs(prefix)?.into_iter().peekable(),
             linked: self.worktree.is_some(),
@@ -57,9 +55,6 @@ impl Refs {
             return Ok(None);
         };
         while let Some(record) = shared.next()? {
-            if !record.name.starts_with(&self.prefix) {
-                break;
-            }
             if !(self.linked && is_per_worktree(record.name)) {
                 return Ok(Some(record.to_buf()));
             }
