@@ -70,7 +70,7 @@ help:
 	@echo 'make valgrind         the C tests under valgrind'
 	@echo 'make asan             the C tests with AddressSanitizer in the library and in them'
 	@echo 'make tsan             the tests with threads, with ThreadSanitizer in library and std'
-	@echo 'make check-targets    compile for a 32-bit and for a big-endian machine'
+	@echo 'make check-targets    for a 32-bit and a big-endian machine: compile; tests of 32 bits'
 	@echo 'make check-git        build a git on the library and test it (needs GIT_V16=folder)'
 	@echo 'make check-git-suite  part of the test suite of that git, compared with a list of results'
 	@echo 'make git-archive      an object in place of the folder reftable/ of git GIT_VERSION=$(GIT_VERSION)'

@@ -7,6 +7,7 @@
 
 mod support;
 
+use reftable::Error;
 use support::damaged::{class, defects, read_by_all_means};
 use support::encode::{self, RawBlock, RawTable, log_entry, log_key, object, record, varint};
 use support::made::{
@@ -260,6 +261,30 @@ fn long_garbage_that_announces_sixteen_mebibytes_takes_no_such_memory() {
     table.push(&encode::zlib(b"little"));
     table.push(&[0xa5; 20_000]);
     unreadable("a little, then garbage", "InflatedSize", &table.bytes());
+}
+
+/// Bytes inside of an inflated block have no place in the file: the error names the block's, and how
+/// far into it the damage is.
+#[test]
+fn error_in_a_log_block_names_the_block() {
+    let mut table = RawTable::new();
+    let entry = |index| (log_key(b"HEAD", index), log_entry(b"m\n"));
+    let ((first, value), (second, _)) = (entry(2), entry(1));
+    let sound = RawBlock::new(b'g').full(&first, 1, &value);
+    table.log = table.push(&sound.deflated());
+    let block = RawBlock::new(b'g').full(&second, 1, &value);
+    let damage = block.offset();
+    let block = block.full(b"refs/no-index", 1, &value);
+    let position = table.push(&block.deflated());
+    (table.min, table.max) = (1, 2);
+    let outcome = read_by_all_means("log", &table.bytes()).unwrap();
+    let Err(Error::Corrupt(corruption)) = outcome.logs else {
+        panic!("{:?}", outcome.logs);
+    };
+    assert_eq!(corruption.offset, position);
+    let detail = corruption.detail.unwrap();
+    let bytes: u32 = detail.split(' ').next().unwrap().parse().unwrap();
+    assert!(bytes >= damage && detail.contains("inflated"), "{detail}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod support;
 use reftable::record::{LogRecordBuf, LogUpdateBuf, LogValueBuf};
 use reftable::{Error, HashId, MergedTable, Table, WriteOptions};
 use std::sync::Arc;
-use support::encode::{self, RawBlock, RawTable};
+use support::encode::{self, RawBlock, RawTable, object};
 use support::source::CountingSource;
 use support::{corpus, read, records, tsv};
 
@@ -490,4 +490,28 @@ fn table_file_that_does_not_exist_is_said_to_be_missing() {
         error.to_string().contains("/nonexistent/table.ref"),
         "{error}"
     );
+}
+
+/// Padding is read in pieces; a block of which the last piece has only the first bytes is there all
+/// the same.
+#[test]
+fn block_that_begins_at_the_end_of_a_piece_is_read() {
+    const PIECE: usize = 1 << 16;
+    for behind in 0..8 {
+        let block = |len: usize| {
+            let name = [b"refs/", &*vec![b'a'; len]].concat();
+            RawBlock::first(b'r').full(&name, 1, &object(0x11))
+        };
+        let first = block(2 * PIECE - block(PIECE).plain().len() - 24 + behind);
+        let mut table = RawTable::new();
+        table.block_size = 4 * PIECE as u32;
+        table.push(&first.plain());
+        assert_eq!(table.end() as usize, PIECE + behind);
+        table.pad();
+        let second = RawBlock::new(b'r').full(b"refs/b", 1, &object(0x22));
+        table.push(&second.plain());
+        let table = read::open(&table.bytes()).unwrap();
+        assert_eq!(read::refs(&table).unwrap().len(), 2, "{behind}");
+        assert!(read::read_ref(&table, b"refs/b").unwrap().is_some());
+    }
 }

@@ -31,6 +31,27 @@ fn add_symref(stack: &Stack, name: &str, target: &[u8]) -> Result<()> {
     })
 }
 
+/// A program can want the block size of its options and nothing else. Then a compaction that cannot
+/// have it says so, and leaves the tables.
+#[test]
+fn blocks_do_not_grow_if_they_must_not() {
+    for padded in [true, false] {
+        let dir = scratch();
+        let target = [b'x'; 5000];
+        add_symref(&open_with(dir.path(), 1 << 16, padded), "refs/big", &target).unwrap();
+        let mut options = quick();
+        options.grow_blocks = false;
+        options.auto_compact = false;
+        let stack = Stack::open(dir.path(), options).unwrap();
+        add(&stack, &["+a"]);
+        let before = list(dir.path());
+        let error = stack.compact_all(None).unwrap_err();
+        assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+        assert_eq!(list(dir.path()), before);
+        assert_tidy(dir.path());
+    }
+}
+
 /// A long record of a table with long blocks did not fit the shorter blocks of the stack's other
 /// tables: every later commit reported that, and the number of tables grew without a bound.
 #[test]

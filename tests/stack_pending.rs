@@ -68,6 +68,41 @@ fn closed_file_is_told_from_another_one_with_its_inode() {
 
 #[test]
 #[ignore = "helper process"]
+fn helper_ends_with_a_closed_file() {
+    let Some(args) = helper_args("helper_ends_with_a_closed_file") else {
+        return;
+    };
+    let path = Path::new(&args["dir"]).join("table.lock");
+    let mut file = create(&path);
+    file.close();
+    let ours = std::fs::metadata(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    File::create_new(&path).unwrap();
+    change_later_than(&path, &ours);
+    let reused = std::fs::metadata(&path).unwrap().ino() == ours.ino();
+    remove_pending_files();
+    std::mem::forget(file);
+    std::process::exit(if reused { 7 } else { 8 });
+}
+
+/// The same at the end of the process.
+#[test]
+fn end_of_the_process_leaves_another_file_with_the_inode_of_a_closed_one() {
+    for _ in 0..20 {
+        let dir = scratch();
+        let arg = ("dir", dir.path().to_str().unwrap());
+        let mut command = helper("helper_ends_with_a_closed_file", &[arg]);
+        let output = command.output().unwrap();
+        assert!(matches!(output.status.code(), Some(7 | 8)), "{output:?}");
+        assert_eq!(files(dir.path()), ["table.lock"]);
+        if output.status.code() == Some(7) {
+            break;
+        }
+    }
+}
+
+#[test]
+#[ignore = "helper process"]
 fn helper_has_two_files_of_one_name() {
     let Some(args) = helper_args("helper_has_two_files_of_one_name") else {
         return;

@@ -193,4 +193,58 @@ mod tests {
         drop(file);
         assert!(to.exists());
     }
+
+    /// Somebody removed the lock as abandoned, and renaming it failed: another list is there, and the
+    /// commit must not count as done.
+    #[test]
+    fn rename_of_a_file_that_is_gone_failed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (path, to) = (dir.path().join("lock"), dir.path().join("list"));
+        for other in [false, true] {
+            let mut file = OsPendingFile::create(&path, MODE).expect("a file");
+            fs::remove_file(&path).expect("a file");
+            if other {
+                fs::write(&to, "other").expect("another file");
+            }
+            let lost = Err(io::ErrorKind::NotFound.into());
+            assert!(file.renamed(lost, &to, &mut register()).is_err());
+        }
+        // Two names of one file: it has not moved.
+        let mut file = OsPendingFile::create(&path, MODE).expect("a file");
+        fs::remove_file(&to).expect("a file");
+        fs::hard_link(&path, &to).expect("a second name");
+        let failed = Err(io::ErrorKind::PermissionDenied.into());
+        assert!(file.renamed(failed, &to, &mut register()).is_err());
+    }
+
+    /// A process that makes locks for years would remember all of them.
+    #[test]
+    fn files_that_have_their_name_or_are_gone_are_forgotten() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("lock");
+        let create = || OsPendingFile::create(&path, MODE).expect("a file");
+        let mut file = create();
+        assert!(register().knows(&path));
+        file.persist(&dir.path().join("list")).expect("a free name");
+        assert!(!register().knows(&path));
+        drop(file);
+        let file = create();
+        assert!(register().knows(&path));
+        drop(file);
+        assert!(!register().knows(&path));
+    }
+
+    /// Only what the system answers shows that a file was synced: it refuses to sync a device.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn syncing_a_file_is_asked_of_the_system() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut file = OsPendingFile::create(&dir.path().join("lock"), MODE).expect("a file");
+        assert!(file.sync().is_ok());
+        let device = File::options().write(true).open("/dev/null");
+        file.file = Some(device.expect("a device"));
+        assert!(file.sync().is_err());
+        file.close();
+        assert!(file.sync().is_err(), "it is closed");
+    }
 }

@@ -162,6 +162,11 @@ impl Register {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn knows(&self, path: &Path) -> bool {
+        self.entries.iter().any(|entry| entry.path == path)
+    }
+
     pub(super) fn remove(&mut self, key: Key) {
         self.entries.retain(|entry| entry.key != key);
         if self.entries.is_empty() {

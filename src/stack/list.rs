@@ -163,6 +163,15 @@ mod tests {
     }
 
     #[test]
+    fn the_line_that_is_wrong_is_shown_as_far_as_it_fits() {
+        let long = [b"a/".as_slice(), &[b'x'; 500]].concat();
+        for (line, text) in [(&b"..\\x.ref"[..], "..\\\\x.ref"), (&long, "a/xxx")] {
+            let error = parse(line).unwrap_err().to_string();
+            assert!(error.contains(text) && error.len() < 250, "{error}");
+        }
+    }
+
+    #[test]
     fn a_name_twice_is_refused() {
         assert_eq!(
             parse(b"a\nb\na\n").unwrap_err().defect(),
@@ -182,6 +191,9 @@ mod tests {
     fn a_list_that_nobody_could_read_is_not_written() {
         let list = vec!["x".repeat(1 << 10); 1 << 10];
         assert!(encode(&list).is_err());
+        let longest = "x".repeat(LIST_LIMIT as usize - 1);
+        assert!(encode(&[longest.clone()]).is_ok_and(|bytes| bytes.len() as u64 == LIST_LIMIT));
+        assert!(encode(&[longest + "x"]).is_err());
     }
 
     #[test]
@@ -194,6 +206,12 @@ mod tests {
         assert!(is_table_name("0x000000000001-0x000000000001.ref"));
         assert!(!is_table_name("000000000001-000000000001-00000000_7.ref"));
         assert!(!is_table_name("orphan.ref"));
+        assert!(!is_table_name("0x00000000000g-0x000000000001-00000000.ref"));
+        assert!(!is_table_name("0x000000000001-0x000000000001-0000000.ref"));
+        assert!(!is_table_name("0x000000000001-0x00000000001-00000000.ref"));
+        assert!(!is_table_name(
+            "0x000000000001-0x000000000001-00000000-00000000.ref"
+        ));
     }
 
     #[test]
