@@ -1175,8 +1175,9 @@ int reftable_table_iterator_next(struct reftable_table_iterator *it,
 
 /**
  * Sets the range of update indexes of the table, before the first record; 0 to 0 otherwise. Refs
- * must lie within, log records not above. Returns 0, or REFTABLE_API_ERROR for NULL, an empty
- * range, and after the first record.
+ * must lie within, log records not above. A range upside down is, for a stack's writer, the one
+ * from the stack's next update index on. Returns 0, or REFTABLE_API_ERROR for NULL, for a range
+ * upside down of any other writer, and after the first record.
  */
 int reftable_writer_set_limits(struct reftable_writer *w,
                                uint64_t min,

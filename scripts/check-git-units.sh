@@ -51,8 +51,14 @@ END
 
 ${CC:-cc} -g -O1 -I"$source" -I"$source/reftable" -c "$root/c-tests/git-unit/inside.c" \
 	-o "$work/inside.o"
+# git's Rust code, if it was built with any.
+rust=
+for archive in "$source"/target/*/libgitcore.a; do
+	[ ! -f "$archive" ] || rust=$archive
+done
+# shellcheck disable=SC2086 # a path or nothing
 ${CC:-cc} -o "$work/unit-tests" "$units"/u-*.o "$units"/lib-*.o "$units/unit-test.o" \
-	"$units/clar/clar.o" "$work/inside.o" "$object" "$source/common-main.o" "$source/libgit.a" \
+	"$units/clar/clar.o" "$work/inside.o" "$object" "$source/common-main.o" "$source/libgit.a" $rust \
 	-Wl,--allow-multiple-definition -Wl,--trace-symbol=reftable_stack_add -lz -lpthread -lrt \
 	>"$work/unit-tests.link" 2>&1 || { cat "$work/unit-tests.link" >&2; die "the tests do not link"; }
 # The first definition is the one that counts.

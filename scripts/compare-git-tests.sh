@@ -15,22 +15,24 @@ die () { printf 'compare-git-tests: %s\n' "$*" >&2; exit 2; }
 
 [ $# -eq 2 ] && [ -d "$1" ] && [ -d "$2" ] || die "usage: compare-git-tests.sh RESULTS RESULTS"
 
-# One line for each test: its script, number and name, and how it went.
+# One line for each test: its script and number, how it went, and its name.
 outcomes () {
 	for file in "$1"/*.tap; do
 		script=${file##*/}
 		[ -f "$file" ] && [ -f "$2/$script" ] || continue
 		awk -v script="${script%.tap}" '
-			/^ok .*# skip/ { print script "\t" name($0) "\tskipped"; next }
-			/^not ok .*# TODO/ { print script "\t" name($0) "\tknown"; next }
-			/^ok/ { print script "\t" name($0) "\tok"; next }
-			/^not ok/ { print script "\t" name($0) "\tfailed"; next }
-			/^1\.\.0 # SKIP/ { print script "\t(whole)\tskipped" }
-			function name(line) {
-				sub(/^(not )?ok /, "", line)
-				sub(/ # (skip|TODO).*/, "", line)
-				return line
-			}' "$file"
+			function outcome(how) {
+				number = $0
+				sub(/^(not )?ok /, "", number)
+				sub(/ .*/, "", number)
+				sub(/^(not )?ok [0-9]+( - | # skip )?/, "")
+				print script " " number "\t" how "\t" $0
+			}
+			/^ok .*# skip/ { outcome("skipped"); next }
+			/^not ok .*# TODO/ { outcome("known"); next }
+			/^ok/ { outcome("ok"); next }
+			/^not ok/ { outcome("failed"); next }
+			/^1\.\.0 # SKIP/ { print script "\tskipped\tthe whole script" }' "$file"
 	done
 }
 
@@ -41,7 +43,7 @@ outcomes "$2" "$1" >"$work/second"
 [ -s "$work/first" ] || die "no script has been run in both"
 
 for run in first second; do
-	awk -F '\t' -v run=$run '{ scripts[$1]; sum[$3]++ }
+	awk -F '\t' -v run=$run '{ split($1, part, " "); scripts[part[1]]; sum[$2]++ }
 		END {
 			for (script in scripts) n++
 			printf "%s: %d scripts: %d ok, %d failed, %d skipped, %d known breakages\n",
@@ -49,17 +51,16 @@ for run in first second; do
 		}' "$work/$run"
 done
 awk -F '\t' '
-	NR == FNR { second[$1 FS $2] = $3; next }
+	NR == FNR { second[$1] = $2; name[$1] = $3; next }
 	{
-		was = ($1 FS $2 in second) ? second[$1 FS $2] : "absent"
-		delete second[$1 FS $2]
-		if (was != $3) printf "%s %s: %s, with the other %s\n", $1, $2, $3, was
-		if ($3 == "failed" && was != "failed") worse++
+		was = ($1 in second) ? second[$1] : "absent"
+		delete second[$1]
+		if (was != $2) printf "%s (%s): %s, in the second run %s\n", $1, $3, $2, was
+		if ($2 == "failed" && was != "failed") worse++
 	}
 	END {
 		for (test in second) {
-			split(test, part, FS)
-			printf "%s %s: absent, with the other %s\n", part[1], part[2], second[test]
+			printf "%s (%s): absent, in the second run %s\n", test, name[test], second[test]
 			if (second[test] == "ok") worse++
 		}
 		exit worse > 0

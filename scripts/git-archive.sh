@@ -52,12 +52,7 @@ mkdir -p "$(dirname "$out")"
 work=$(mktemp -d "${out%/*}/archive.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# Only what the exported functions reach, as one object. The bitcode sections of
-# Rust's own library would only make tools complain.
-# shellcheck disable=SC2046 # one word for each symbol
-${LD:-ld} -r --gc-sections $(sed 's/^/-u /' "$symbols") -o "$work/all.o" "$archive"
-${OBJCOPY:-objcopy} --remove-section=.llvmbc --remove-section=.llvmcmd --strip-debug \
-	--keep-global-symbols="$symbols" "$work/all.o" "$work/reftable.o"
+"$root/scripts/localise" "$archive" "$symbols" "$work/reftable.o"
 
 # The exports are checked, since a missing function would be taken from git's own
 # objects, and some of those without a word from the linker.

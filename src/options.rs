@@ -94,6 +94,8 @@ pub struct StackOptions {
     /// Whether compaction makes blocks larger than asked for where a record needs that, or the
     /// tables had larger ones. Otherwise a record that fits no block is an error.
     pub grow_blocks: bool,
+    /// Whether compaction ends the messages of log entries with a newline where they have none.
+    pub end_messages: bool,
     /// Whether a commit compacts the newest tables if their sizes call for it.
     pub auto_compact: bool,
     /// A table is compacted into the next newer ones once it is less than this many times as
@@ -117,6 +119,7 @@ impl Default for StackOptions {
             ascending_ranges: false,
             whole_lists: false,
             grow_blocks: true,
+            end_messages: false,
             auto_compact: true,
             compaction_factor: 2,
             file_mode: None,

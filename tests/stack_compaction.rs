@@ -9,10 +9,10 @@
 
 mod stack_support;
 
-use reftable::{Error, LogExpiry};
+use reftable::{Error, LogExpiry, Stack};
 use stack_support::{
     Call, HookFs, TableFile, add, assert_tidy, build, files, has, list, log, log_tombstone, logs,
-    names, object, open, open_with, options, refs, scratch, table,
+    names, object, open, open_with, options, quick, refs, scratch, table,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -442,11 +442,11 @@ fn overlapping_ranges_are_compacted_in_order_of_the_list() {
     assert_eq!(stack.next_update_index().unwrap(), 10);
 }
 
-#[test]
-fn log_messages_are_copied_as_they_are() {
+fn messages_after_compaction(messages: &[&[u8]], end_messages: bool) -> Vec<Vec<u8>> {
     let dir = scratch();
-    let stack = open(dir.path());
-    let messages: [&[u8]; 3] = [b"no newline", b"two\nlines\n\n", b""];
+    let mut options = quick();
+    options.end_messages = end_messages;
+    let stack = Stack::open(dir.path(), options).unwrap();
     for message in messages {
         stack
             .add(|writer| {
@@ -464,13 +464,29 @@ fn log_messages_are_copied_as_they_are() {
     stack.compact_all(None).unwrap();
     let merged = stack.merged();
     let mut walk = merged.logs_from(b"a", u64::MAX).unwrap();
-    for message in messages.iter().rev() {
-        let record = walk.next().unwrap().unwrap().to_buf();
-        let reftable::record::LogValueBuf::Update(update) = record.value else {
+    let mut found = Vec::new();
+    while let Some(record) = walk.next().unwrap() {
+        let reftable::record::LogValueBuf::Update(update) = record.to_buf().value else {
             panic!("tombstone");
         };
-        assert_eq!(update.message, *message);
+        found.insert(0, update.message);
     }
+    found
+}
+
+#[test]
+fn log_messages_are_copied_as_they_are() {
+    let messages: [&[u8]; 3] = [b"no newline", b"two\nlines\n\n", b""];
+    assert_eq!(messages_after_compaction(&messages, false), messages);
+}
+
+/// The C library writes them so anew. It fails on messages of several lines, which other programs
+/// may have written.
+#[test]
+fn log_messages_are_ended_by_a_newline_on_demand() {
+    let messages: [&[u8]; 4] = [b"no newline", b"two\nlines\n\n", b"", b"one\n"];
+    let ended: [&[u8]; 4] = [b"no newline\n", b"two\nlines\n\n", b"\n", b"one\n"];
+    assert_eq!(messages_after_compaction(&messages, true), ended);
 }
 
 /// Iterators used to point into tables that a compaction had closed.

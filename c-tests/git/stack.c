@@ -193,6 +193,40 @@ static void an_update_index_of_the_past_is_misuse(void)
 	reftable_stack_destroy(stack);
 }
 
+static int write_upside_down(struct reftable_writer *writer, void *arg)
+{
+	struct reftable_log_record log = a_log("a", 1, "rewritten");
+
+	CHECK_INT(reftable_writer_set_limits(writer, UINT64_MAX, *(uint64_t *)arg), 0);
+	return reftable_writer_add_log(writer, &log);
+}
+
+/*
+ * libgit2 rewrites a reflog in a table with the limits 2^64-1 and, say, 2, which git's library takes
+ * and makes a table of that stands for no update index.
+ */
+static void limits_upside_down_are_those_of_the_next_table(void)
+{
+	uint64_t max;
+
+	for (max = 1; max < 10; max += 4) {
+		struct reftable_stack *stack = open_stack(scratch_dir(), NULL);
+		struct reftable_log_record log = { 0 };
+
+		CHECK_INT(commit_log(stack, a_log("a", 1, "old")), 0);
+		CHECK_INT(commit_ref(stack, a_ref("b", 0, 1)), 0);
+		CHECK_INT(reftable_stack_add(stack, write_upside_down, &max, 0), 0);
+		CHECK_INT(reftable_stack_read_log(stack, "a", &log), 0);
+		CHECK_STR(log.value.update.message, "rewritten\n");
+		reftable_log_record_release(&log);
+		/* No number comes twice, whatever the upper limit was. */
+		CHECK_INT(reftable_stack_next_update_index(stack), max < 3 ? 4 : max + 1);
+		CHECK_INT(commit_ref(stack, a_ref("b", 0, 2)), 0);
+		CHECK_INT(value_of(stack, "b"), 2);
+		reftable_stack_destroy(stack);
+	}
+}
+
 struct cache {
 	struct reftable_iterator it;
 	int calls;
@@ -303,6 +337,36 @@ static void iterators_outlive_compaction_and_the_stack(void)
 	reftable_iterator_destroy(&it);
 	reftable_iterator_destroy(&it);
 	reftable_ref_record_release(&ref);
+}
+
+/*
+ * An entry without message has an empty one, until git's library compacts it: then it is a line like
+ * all others. libgit2 frees empty messages twice, and has come to depend on that.
+ */
+static void compaction_ends_messages_unless_they_are_to_be_exact(void)
+{
+	int exact, i;
+
+	for (exact = 0; exact < 2; exact++) {
+		struct reftable_write_options options = { 0 };
+		struct reftable_stack *stack;
+		struct reftable_log_record log = { 0 };
+
+		options.disable_auto_compact = 1;
+		options.exact_log_message = (unsigned)exact & 1;
+		stack = open_stack(scratch_dir(), &options);
+		CHECK_INT(commit_log(stack, a_log("a", 1, NULL)), 0);
+		CHECK_INT(commit_log(stack, a_log("b", 2, "line\n")), 0);
+		for (i = 0; i < 2; i++) {
+			CHECK_INT(reftable_stack_read_log(stack, "a", &log), 0);
+			CHECK_STR(log.value.update.message, i && !exact ? "\n" : "");
+			CHECK_INT(reftable_stack_read_log(stack, "b", &log), 0);
+			CHECK_STR(log.value.update.message, "line\n");
+			CHECK_INT(reftable_stack_compact_all(stack, NULL), 0);
+		}
+		reftable_log_record_release(&log);
+		reftable_stack_destroy(stack);
+	}
 }
 
 static void auto_compaction_obeys_the_options(void)
@@ -423,8 +487,10 @@ int main(int argc, char **argv)
 	RUN(what_a_callback_wrote_counts_unless_it_fails);
 	RUN(a_table_without_limits_is_misuse);
 	RUN(an_update_index_of_the_past_is_misuse);
+	RUN(limits_upside_down_are_those_of_the_next_table);
 	RUN(reloads_are_told_and_callbacks_may_come_back);
 	RUN(iterators_outlive_compaction_and_the_stack);
+	RUN(compaction_ends_messages_unless_they_are_to_be_exact);
 	RUN(auto_compaction_obeys_the_options);
 	RUN(a_list_that_was_cut_short_is_refused);
 	RUN(a_check_reports_odd_names);

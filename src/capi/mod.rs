@@ -2,10 +2,10 @@
 //!
 //! A profile is one shape of the API, and an archive has one of them: `v16` exports the functions
 //! of `reftable.h` as git's series v16 of June 2020 declares them, `git` (feature `abi-git`) those
-//! that git itself calls today. The files next to it are the mechanism: [`guard`] keeps panics on this side, [`handle`] turns
-//! pointers into Rust values and back, [`alloc`] makes memory that C may free, [`error`] maps
-//! errors to codes, [`callback`] makes C functions look like the core's traits. Nothing outside
-//! this folder knows of it.
+//! that git itself calls today. The files next to it are the mechanism: [`guard`] keeps panics on
+//! this side, [`handle`] turns pointers into Rust values and back, [`held_table`] is what is behind
+//! a writer, [`alloc`] makes memory that C may free, [`error`] maps errors to codes, [`callback`]
+//! makes C functions look like the core's traits. Nothing outside this folder knows of it.
 //!
 //! # The contract of all pointers
 //!
@@ -44,5 +44,6 @@ pub(crate) mod error;
 mod git;
 pub(crate) mod guard;
 pub(crate) mod handle;
+pub(crate) mod held_table;
 #[cfg(not(feature = "abi-git"))]
 mod v16;

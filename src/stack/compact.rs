@@ -15,7 +15,7 @@ use crate::fs::PendingFile;
 use crate::hash::HashId;
 use crate::merged::MergedTable;
 use crate::options::BLOCK_SIZE_LIMIT;
-use crate::record::{LogRecord, LogValue};
+use crate::record::{LogRecord, LogUpdate, LogValue};
 use crate::table::{Table, TableWriter};
 use std::ops::Range;
 use std::sync::Arc;
@@ -161,6 +161,7 @@ impl Inner {
         loop {
             let mut copying = Copying {
                 keep_tombstones,
+                end_messages: self.options.end_messages,
                 expiry: expiry.unwrap_or_default(),
                 entries: 0,
             };
@@ -274,6 +275,7 @@ fn try_fold(
 /// Copies records from the old tables to the new one.
 struct Copying {
     keep_tombstones: bool,
+    end_messages: bool,
     expiry: LogExpiry,
     entries: u64,
 }
@@ -294,11 +296,24 @@ impl Copying {
         let mut logs = view.logs_from(b"", u64::MAX)?;
         while let Some(record) = logs.next()? {
             if self.keeps_log(&record) {
-                writer.add_log(&record)?;
+                self.copy_log(record, writer)?;
                 self.entries += 1;
             }
         }
         Ok(())
+    }
+
+    fn copy_log(&self, record: LogRecord<'_>, writer: &mut TableWriter<'_>) -> Result<()> {
+        match record.value {
+            LogValue::Update(update) if self.end_messages && !update.message.ends_with(b"\n") => {
+                let message = &[update.message, b"\n"].concat();
+                writer.add_log(&LogRecord {
+                    value: LogValue::Update(LogUpdate { message, ..update }),
+                    ..record
+                })
+            }
+            _ => writer.add_log(&record),
+        }
     }
 
     fn keeps_log(&self, record: &LogRecord<'_>) -> bool {

@@ -55,8 +55,10 @@ impl OpenAddition {
     /// `write_table` follows contract 6.
     unsafe fn add(&mut self, write_table: WriteTable, arg: *mut c_void) -> CoreResult<()> {
         let exact = self.writing.exact_log_message;
+        let next = self.addition.next_update_index()?;
         // SAFETY: contract 6.
-        let write = |table: &mut TableWriter<'_>| unsafe { lend(table, exact, write_table, arg) };
+        let write =
+            |table: &mut TableWriter<'_>| unsafe { lend(table, next, exact, write_table, arg) };
         self.addition.add(write)
     }
 

@@ -132,6 +132,8 @@ impl Settings {
             whole_lists: LISTS_END_WITH_NEWLINE,
             // git's tests compact to smaller blocks, and expect to be told what does not fit.
             grow_blocks: false,
+            // What git's library writes has the newline, and compaction is writing to it.
+            end_messages: !self.exact_log_message,
             auto_compact: false,
             compaction_factor: self.compaction_factor.max(2),
             file_mode: self.file_mode,

@@ -7,18 +7,15 @@ use super::record::{reftable_log_record, reftable_ref_record};
 use super::{Status, status};
 use crate::capi::callback::{ForeignSink, check};
 use crate::capi::error::{Code, IO};
-use crate::capi::guard::guard;
 use crate::capi::handle::{self, Handle};
+use crate::capi::held_table::{self, HeldTable, Holder, count};
 use crate::error::{Error, Result as CoreResult};
 use crate::format::varint::put_varint;
 use crate::record::{LogRecord, LogUpdate, LogValue};
 use crate::table::{BlockStats, Stats, TableWriter};
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::{align_of, offset_of, size_of};
-use std::ptr::{NonNull, null};
-use std::rc::Rc;
 
 /// Counts of one kind of block.
 #[repr(C)]
@@ -73,11 +70,6 @@ const _: () = {
     assert!(offset_of!(S, log_stats) == 128 && offset_of!(S, object_id_len) == 168);
 };
 
-/// A count as C has it; the largest `int` for what does not fit.
-fn count<N: TryInto<c_int>>(number: N) -> c_int {
-    number.try_into().unwrap_or(c_int::MAX)
-}
-
 impl From<&BlockStats> for reftable_block_stats {
     fn from(stats: &BlockStats) -> Self {
         reftable_block_stats {
@@ -116,56 +108,35 @@ impl Handle for reftable_writer {
 
 /// What C holds as a writer.
 pub struct Writer {
-    target: Target,
+    held: HeldTable<reftable_stats>,
+    /// The function that makes what was written durable, and its argument.
+    flush: Option<(FlushBytes, *mut c_void)>,
     exact_log_message: bool,
     /// Whether a record was added, after which the limits stand.
     begun: bool,
-    /// What [`reftable_writer_stats`] lends; `None` until it is asked for.
-    stats: Option<Rc<Cell<reftable_stats>>>,
+    /// The smallest update index that a table of a stack's may have.
+    next_update_index: Option<u64>,
 }
 
-enum Target {
-    /// Made by [`reftable_writer_new`].
-    Owned {
-        table: Box<TableWriter<'static>>,
-        flush: Flush,
-    },
-    /// A stack's, for as long as a callback runs. Its lifetime is shorter than this one claims;
-    /// nothing that is given to a writer could depend on it.
-    Lent(NonNull<TableWriter<'static>>),
-}
+impl Holder for Writer {
+    type Stats = reftable_stats;
 
-/// The program's function that makes what was written durable, and its argument.
-type Flush = Option<(unsafe extern "C" fn(*mut c_void) -> c_int, *mut c_void)>;
+    fn held(&mut self) -> &mut HeldTable<reftable_stats> {
+        &mut self.held
+    }
+}
 
 impl Writer {
     fn table(&mut self) -> &mut TableWriter<'static> {
-        match &mut self.target {
-            Target::Owned { table, .. } => table,
-            // SAFETY: the stack has lent it to this handle alone, until the callback returns.
-            Target::Lent(table) => unsafe { table.as_mut() },
-        }
+        self.held.table()
     }
 
-    fn is_lent(&self) -> bool {
-        matches!(self.target, Target::Lent(_))
-    }
-
-    /// Brings the counts that C may be looking at up to date.
-    fn refresh_stats(&mut self) {
-        if let Some(stats) = self.stats.clone() {
-            stats.set(self.table().stats().into());
-        }
-    }
-
-    /// Does one thing with the table, and then [`Self::refresh_stats`].
+    /// Does one thing with the table.
     fn change(
         &mut self,
         change: impl FnOnce(&mut TableWriter<'static>) -> CoreResult<()>,
     ) -> Status {
-        let changed = change(self.table());
-        self.refresh_stats();
-        changed?;
+        self.held.change(change)?;
         Ok(0)
     }
 
@@ -175,7 +146,7 @@ impl Writer {
     ///
     /// `record` follows contract 4.
     unsafe fn add_ref(&mut self, record: &reftable_ref_record) -> Status {
-        let hash = self.table().options().hash;
+        let hash = self.held.hash();
         // SAFETY: contract 4.
         let record = unsafe { record.read(hash) }?;
         let status = self.change(|table| table.add_ref(&record));
@@ -189,7 +160,7 @@ impl Writer {
     ///
     /// `record` follows contract 4.
     unsafe fn add_log(&mut self, record: &reftable_log_record) -> Status {
-        let hash = self.table().options().hash;
+        let hash = self.held.hash();
         let exact = self.exact_log_message || !record.has_message();
         // SAFETY: contract 4.
         let record = unsafe { record.read(hash) }?;
@@ -267,15 +238,18 @@ fn stored_len(record: &LogRecord<'_>) -> usize {
 /// `write_table` follows contract 6.
 pub(super) unsafe fn lend(
     table: &mut TableWriter<'_>,
+    next_update_index: u64,
     exact_log_message: bool,
     write_table: unsafe extern "C" fn(*mut reftable_writer, *mut c_void) -> c_int,
     arg: *mut c_void,
 ) -> CoreResult<()> {
     let writer = handle::make::<reftable_writer>(Writer {
-        target: Target::Lent(NonNull::from(table).cast()),
+        // SAFETY: until the callback has returned, only it uses the table.
+        held: unsafe { HeldTable::lent(table) },
+        flush: None,
         exact_log_message,
         begun: false,
-        stats: None,
+        next_update_index: Some(next_update_index),
     });
     // SAFETY: contract 6.
     let result = unsafe { write_table(writer, arg) };
@@ -307,13 +281,11 @@ pub(super) fn open(
     };
     let table = TableWriter::new(ForeignSink(sink), settings.write.clone())?;
     Ok(handle::make(Writer {
-        target: Target::Owned {
-            table: Box::new(table),
-            flush: flush.map(|flush| (flush, arg)),
-        },
+        held: HeldTable::owned(table),
+        flush: flush.map(|flush| (flush, arg)),
         exact_log_message: settings.exact_log_message,
         begun: false,
-        stats: None,
+        next_update_index: None,
     }))
 }
 
@@ -375,8 +347,9 @@ pub(super) unsafe fn add_logs(
 }
 
 /// Sets the range of update indexes of the table, before the first record; 0 to 0 otherwise. Refs
-/// must lie within, log records not above. Returns 0, or REFTABLE_API_ERROR for NULL, an empty
-/// range, and after the first record.
+/// must lie within, log records not above. A range upside down is, for a stack's writer, the one
+/// from the stack's next update index on. Returns 0, or REFTABLE_API_ERROR for NULL, for a range
+/// upside down of any other writer, and after the first record.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_writer_set_limits(
     w: *mut reftable_writer,
@@ -386,9 +359,16 @@ pub unsafe extern "C" fn reftable_writer_set_limits(
     status(|| {
         // SAFETY: contract 3.
         let mut writer = unsafe { handle::enter(w) }.ok_or(Code::MISUSE)?;
-        if writer.begun || min > max {
+        if writer.begun {
             return Err(Code::MISUSE);
         }
+        let (min, max) = match writer.next_update_index {
+            _ if min <= max => (min, max),
+            // git's library takes limits that are upside down, and libgit2 rewrites reflogs with
+            // them, from 2^64-1 on. No table can have such: it gets the ones that it needs.
+            Some(next) => (next, max.max(next)),
+            None => return Err(Code::MISUSE),
+        };
         writer.table().set_limits(min, max);
         Ok(0)
     })
@@ -459,11 +439,11 @@ pub unsafe extern "C" fn reftable_writer_close(w: *mut reftable_writer) -> c_int
     status(|| {
         // SAFETY: contract 3.
         let mut writer = unsafe { handle::enter(w) }.ok_or(Code::MISUSE)?;
-        let Target::Owned { table, flush } = &mut writer.target else {
+        if writer.held.is_lent() {
             return Err(Code::MISUSE);
-        };
-        let finished = table.finish();
-        if let (Ok(()) | Err(Error::EmptyTable), Some((flush, arg))) = (&finished, *flush) {
+        }
+        let finished = writer.table().finish();
+        if let (Ok(()) | Err(Error::EmptyTable), Some((flush, arg))) = (&finished, writer.flush) {
             // SAFETY: contract 6.
             if unsafe { flush(arg) } < 0 {
                 return Err(Code(IO));
@@ -477,29 +457,16 @@ pub unsafe extern "C" fn reftable_writer_close(w: *mut reftable_writer) -> c_int
 /// writer and follow what it does. NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_writer_stats(w: *mut reftable_writer) -> *const reftable_stats {
-    guard(null(), || {
-        // SAFETY: contract 3.
-        let Some(mut writer) = (unsafe { handle::enter(w) }) else {
-            return null();
-        };
-        let stats = Rc::clone(writer.stats.get_or_insert_default());
-        writer.refresh_stats();
-        stats.as_ptr()
-    })
+    // SAFETY: contract 3.
+    unsafe { held_table::lend_stats(w) }
 }
 
 /// Frees the writer without closing it: the table is complete only after reftable_writer_close.
 /// Does nothing for NULL and for the writer of a stack's callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_writer_free(w: *mut reftable_writer) {
-    guard((), || {
-        // SAFETY: contract 3.
-        if unsafe { handle::enter(w) }.is_some_and(|writer| writer.is_lent()) {
-            return;
-        }
-        // SAFETY: contract 3; the caller gives the writer up.
-        unsafe { handle::free(w) };
-    });
+    // SAFETY: contract 3; the caller gives the writer up.
+    unsafe { held_table::free(w) };
 }
 
 #[cfg(test)]

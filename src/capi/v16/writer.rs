@@ -7,17 +7,15 @@ use crate::capi::callback::{ForeignSink, check};
 use crate::capi::error::{Code, IO};
 use crate::capi::guard::guard;
 use crate::capi::handle::{self, Handle};
+use crate::capi::held_table::{self, HeldTable, Holder, count};
 use crate::error::Result as CoreResult;
-use crate::hash::HashId;
 use crate::table::{BlockStats, Stats, TableWriter};
-use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
 use std::fs::File;
 use std::io::Write;
 use std::mem::{ManuallyDrop, align_of, offset_of, size_of};
 use std::os::fd::FromRawFd;
-use std::ptr::{NonNull, null, null_mut};
-use std::rc::Rc;
+use std::ptr::null_mut;
 
 /// Counts of one kind of block.
 #[repr(C)]
@@ -72,11 +70,6 @@ const _: () = {
     assert!(offset_of!(S, log_stats) == 128 && offset_of!(S, object_id_len) == 168);
 };
 
-/// A count as C has it; the largest `int` for what does not fit.
-fn count<N: TryInto<c_int>>(number: N) -> c_int {
-    number.try_into().unwrap_or(c_int::MAX)
-}
-
 impl From<&BlockStats> for reftable_block_stats {
     fn from(stats: &BlockStats) -> Self {
         reftable_block_stats {
@@ -114,52 +107,23 @@ impl Handle for reftable_writer {
 }
 
 /// What C holds as a writer.
-pub struct Writer {
-    target: Target,
-    /// What [`writer_stats`] lends; `None` until it is asked for.
-    stats: Option<Rc<Cell<reftable_stats>>>,
-}
+pub struct Writer(HeldTable<reftable_stats>);
 
-enum Target {
-    /// Made by [`reftable_new_writer`].
-    Owned(Box<TableWriter<'static>>),
-    /// A stack's, for as long as a callback runs. Its lifetime is shorter than this one claims;
-    /// nothing that is given to a writer could depend on it.
-    Lent(NonNull<TableWriter<'static>>),
+impl Holder for Writer {
+    type Stats = reftable_stats;
+
+    fn held(&mut self) -> &mut HeldTable<reftable_stats> {
+        &mut self.0
+    }
 }
 
 impl Writer {
-    fn table(&mut self) -> &mut TableWriter<'static> {
-        match &mut self.target {
-            Target::Owned(table) => table,
-            // SAFETY: the stack has lent it to this handle alone, until the callback returns.
-            Target::Lent(table) => unsafe { table.as_mut() },
-        }
-    }
-
-    fn hash(&mut self) -> HashId {
-        self.table().options().hash
-    }
-
-    fn is_lent(&self) -> bool {
-        matches!(self.target, Target::Lent(_))
-    }
-
-    /// Brings the counts that C may be looking at up to date.
-    fn refresh_stats(&mut self) {
-        if let Some(stats) = self.stats.clone() {
-            stats.set(self.table().stats().into());
-        }
-    }
-
-    /// Does one thing with the table, and then [`Self::refresh_stats`].
+    /// Does one thing with the table.
     fn change(
         &mut self,
         change: impl FnOnce(&mut TableWriter<'static>) -> CoreResult<()>,
     ) -> Status {
-        let changed = change(self.table());
-        self.refresh_stats();
-        changed?;
+        self.0.change(change)?;
         Ok(0)
     }
 
@@ -170,7 +134,7 @@ impl Writer {
     /// `record` follows contract 4.
     unsafe fn add_ref(&mut self, record: &reftable_ref_record) -> Status {
         // SAFETY: contract 4.
-        let record = unsafe { record.read(self.hash()) }?;
+        let record = unsafe { record.read(self.0.hash()) }?;
         self.change(|table| table.add_ref(&record))
     }
 
@@ -181,7 +145,7 @@ impl Writer {
     /// `record` follows contract 4.
     unsafe fn add_log(&mut self, record: &reftable_log_record) -> Status {
         // SAFETY: contract 4.
-        let record = unsafe { record.read(self.hash()) }?;
+        let record = unsafe { record.read(self.0.hash()) }?;
         self.change(|table| table.add_log(&record))
     }
 }
@@ -196,10 +160,9 @@ pub(super) unsafe fn lend(
     write_table: unsafe extern "C" fn(*mut reftable_writer, *mut c_void) -> c_int,
     arg: *mut c_void,
 ) -> CoreResult<()> {
-    let writer = handle::make::<reftable_writer>(Writer {
-        target: Target::Lent(NonNull::from(table).cast()),
-        stats: None,
-    });
+    // SAFETY: until the callback has returned, only it uses the table.
+    let held = unsafe { HeldTable::lent(table) };
+    let writer = handle::make::<reftable_writer>(Writer(held));
     // SAFETY: contract 6.
     let result = unsafe { write_table(writer, arg) };
     // SAFETY: made above; the callback has returned.
@@ -235,10 +198,7 @@ pub unsafe extern "C" fn reftable_new_writer(
         let write =
             move |data: &[u8]| unsafe { sink(sink_arg, data.as_ptr().cast_mut(), data.len()) };
         match TableWriter::new(ForeignSink(write), layout) {
-            Ok(table) => handle::make(Writer {
-                target: Target::Owned(Box::new(table)),
-                stats: None,
-            }),
+            Ok(table) => handle::make(Writer(HeldTable::owned(table))),
             Err(_) => null_mut(),
         }
     })
@@ -279,7 +239,7 @@ pub unsafe extern "C" fn reftable_writer_set_limits(w: *mut reftable_writer, min
     guard((), || {
         // SAFETY: contract 3.
         if let Some(mut writer) = unsafe { handle::enter(w) } {
-            writer.table().set_limits(min, max);
+            writer.0.table().set_limits(min, max);
         }
     });
 }
@@ -396,7 +356,7 @@ pub unsafe extern "C" fn reftable_writer_close(w: *mut reftable_writer) -> c_int
     status(|| {
         // SAFETY: contract 3.
         let mut writer = unsafe { handle::enter(w) }.ok_or(Code::MISUSE)?;
-        if writer.is_lent() {
+        if writer.0.is_lent() {
             return Err(Code::MISUSE);
         }
         writer.change(TableWriter::finish)
@@ -408,27 +368,14 @@ pub unsafe extern "C" fn reftable_writer_close(w: *mut reftable_writer) -> c_int
 /// has returned. NULL for NULL, and from within the sink, as the writer is then at work.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn writer_stats(w: *mut reftable_writer) -> *const reftable_stats {
-    guard(null(), || {
-        // SAFETY: contract 3.
-        let Some(mut writer) = (unsafe { handle::enter(w) }) else {
-            return null();
-        };
-        let stats = Rc::clone(writer.stats.get_or_insert_default());
-        writer.refresh_stats();
-        stats.as_ptr()
-    })
+    // SAFETY: contract 3.
+    unsafe { held_table::lend_stats(w) }
 }
 
 /// Frees the writer without closing it: the table is complete only after reftable_writer_close.
 /// Does nothing for NULL and for the writer of a stack's callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_writer_free(w: *mut reftable_writer) {
-    guard((), || {
-        // SAFETY: contract 3.
-        if unsafe { handle::enter(w) }.is_some_and(|writer| writer.is_lent()) {
-            return;
-        }
-        // SAFETY: contract 3; the caller gives the writer up.
-        unsafe { handle::free(w) };
-    });
+    // SAFETY: contract 3; the caller gives the writer up.
+    unsafe { held_table::free(w) };
 }
