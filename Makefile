@@ -54,10 +54,18 @@ GIT_TESTS ?= t060 t061 t14 t3200
 STRESS_SECONDS ?= 600
 FUZZ_SECONDS ?= 600
 
+# For `make bench`: refs in the large table, and rounds. Figures are published for 1000000 refs.
+BENCH_REFS ?= 100000
+BENCH_ROUNDS ?= 3
+# An archive with the C library of 2020, if there is one to compare with.
+PEER_V16 ?=
+export PEER_V16
+
 Q := $(if $(V),,@)
 
 .PHONY: all help setup demo test stress fuzz valgrind asan tsan check-targets check-git check-git-suite git-archive \
-	check-git-modern headers header-check install uninstall dist deb check-install clean
+	check-git-modern headers header-check \
+	bench bench-instructions bench-growth bench-git install uninstall dist deb check-install clean
 
 all: $(BUILD)/libreftable.a $(BUILD)/libreftable.so $(BUILD)/reftable header-check
 
@@ -75,6 +83,10 @@ help:
 	@echo 'make check-git-suite  part of the test suite of that git, compared with a list of results'
 	@echo 'make git-archive      an object in place of the folder reftable/ of git GIT_VERSION=$(GIT_VERSION)'
 	@echo 'make check-git-modern build that git with it, and run its tests of refs (GIT_TESTS)'
+	@echo 'make bench            workloads against git 2.55, interleaved (BENCH_REFS=$(BENCH_REFS) BENCH_ROUNDS=$(BENCH_ROUNDS))'
+	@echo 'make bench-instructions  instructions counted and compared with those committed (UPDATE=1 writes them)'
+	@echo 'make bench-growth     how cost grows with what is stored, up to BENCH_REFS refs'
+	@echo 'make bench-git        git commands, on git with its library and with ours'
 	@echo 'make headers          make include/ again from the source'
 	@echo 'make header-check     fails if include/ is not what the source says'
 	@echo 'make install          below PREFIX=$(PREFIX), inside DESTDIR'
@@ -159,6 +171,24 @@ git-archive: | setup
 check-git-modern: | setup
 	$(Q)scripts/check-git-modern.sh -v $(GIT_VERSION) $(GIT_TESTS) || { \
 		[ $$? = 77 ] && echo 'check-git-modern: SKIPPED: no source of git $(GIT_VERSION)'; }
+
+bench: $(BUILD)/libreftable.a
+	$(Q)benches/build $(BUILD)/bench
+	$(Q)benches/compare -n $(BENCH_REFS) -r $(BENCH_ROUNDS) $(BUILD)/bench
+	$(Q)benches/chart $(BUILD)/bench/results.tsv >$(BUILD)/bench/performance.svg
+	$(Q)benches/table $(BUILD)/bench/results.tsv
+
+bench-instructions: | setup
+	$(Q)benches/build -n $(BUILD)/bench
+	$(Q)benches/instructions $(if $(UPDATE),-u) $(BUILD)/bench/native
+
+bench-growth: | setup
+	$(Q)benches/build -n $(BUILD)/bench
+	$(Q)benches/growth -n $(BENCH_REFS) $(BUILD)/bench
+
+bench-git: $(BUILD)/libreftable.a
+	$(Q)benches/build -g $(BUILD)/bench
+	$(Q)benches/whole-git -n $(BENCH_REFS) -r $(BENCH_ROUNDS) $(BUILD)/bench
 
 # build.rs writes them whenever the library is built.
 headers: $(BUILD)/libreftable.a

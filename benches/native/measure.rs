@@ -1,7 +1,7 @@
 //! Time, bytes and memory of a workload, and the line that reports them.
 
+use nix::time::{ClockId, clock_gettime};
 use reftable::{LogRecord, LogValue, RefRecord, RefValue};
-use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -69,12 +69,13 @@ impl Laps {
         }
     }
 
+    /// Runs a lap; what `run` gives.
     pub(crate) fn time<T>(&mut self, run: impl FnOnce() -> T) -> T {
-        let cpu = now(ClockId::ProcessCPUTime);
-        let wall = now(ClockId::Monotonic);
+        let cpu = now(CPU);
+        let wall = now(WALL);
         let result = timed_lap(run);
-        self.wall = self.wall.min(now(ClockId::Monotonic) - wall);
-        self.cpu = self.cpu.min(now(ClockId::ProcessCPUTime) - cpu);
+        self.wall = self.wall.min(now(WALL) - wall);
+        self.cpu = self.cpu.min(now(CPU) - cpu);
         result
     }
 
@@ -109,9 +110,14 @@ fn timed_lap<T>(run: impl FnOnce() -> T) -> T {
     run()
 }
 
+const CPU: ClockId = ClockId::CLOCK_PROCESS_CPUTIME_ID;
+const WALL: ClockId = ClockId::CLOCK_MONOTONIC;
+
+/// Nanoseconds; these two clocks are everywhere where `/proc` is.
 fn now(clock: ClockId) -> u64 {
-    let Timespec { tv_sec, tv_nsec } = clock_gettime(clock);
-    tv_sec as u64 * 1_000_000_000 + tv_nsec as u64
+    clock_gettime(clock).map_or(0, |now| {
+        now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64
+    })
 }
 
 /// A number behind `key` in a file below `/proc`.

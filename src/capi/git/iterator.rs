@@ -3,7 +3,7 @@
 //! An iterator is made for one kind of record, and then sought as often as the program likes.
 
 use super::block_walk::BlockWalk;
-use super::outgoing::{NewLog, NewRef};
+use super::outgoing::{give_log, give_ref};
 use super::record::{reftable_log_record, reftable_ref_record};
 use super::{Status, status};
 use crate::capi::error::Code;
@@ -100,24 +100,27 @@ impl ObjectWalk {
         Ok(())
     }
 
-    fn next(&mut self) -> Result<Option<NewRef>, Code> {
+    fn next(
+        &mut self,
+        give: impl FnOnce(&RefRecord<'_>) -> Result<(), Code>,
+    ) -> Result<bool, Code> {
         while let Some(record) = self.refs.next()? {
             if record.name >= self.from.as_slice() {
-                return NewRef::new(&record).map(Some);
+                return give(&record).map(|()| true);
             }
         }
-        Ok(None)
+        Ok(false)
     }
 }
 
-/// The record that is handed out.
-fn copy_ref(record: CoreResult<Option<RefRecord<'_>>>) -> Result<Option<NewRef>, Code> {
-    record?.as_ref().map(NewRef::new).transpose()
-}
-
-/// The record that is handed out.
-fn copy_log(record: CoreResult<Option<LogRecord<'_>>>) -> Result<Option<NewLog>, Code> {
-    record?.as_ref().map(NewLog::new).transpose()
+/// Gives a record to `give`; whether there was one. The record goes on as a reference, as moving it
+/// takes longer than reading it.
+#[inline]
+fn pass<R>(record: Option<R>, give: impl FnOnce(&R) -> Result<(), Code>) -> Result<bool, Code> {
+    match record {
+        Some(record) => give(&record).map(|()| true),
+        None => Ok(false),
+    }
 }
 
 impl RefWalk {
@@ -132,13 +135,18 @@ impl RefWalk {
         Ok(())
     }
 
-    fn next(&mut self) -> Result<Option<NewRef>, Code> {
+    /// Gives the next ref to `give`; whether there was one.
+    #[inline]
+    fn next(
+        &mut self,
+        give: impl FnOnce(&RefRecord<'_>) -> Result<(), Code>,
+    ) -> Result<bool, Code> {
         match self {
-            RefWalk::Table(_, None) | RefWalk::Merged(_, None) => Ok(None),
-            RefWalk::Table(_, Some(refs)) => copy_ref(refs.next()),
-            RefWalk::Merged(_, Some(refs)) => copy_ref(refs.next()),
-            RefWalk::Object(refs) => refs.next(),
-            RefWalk::Block(block) => copy_ref(block.next()),
+            RefWalk::Table(_, None) | RefWalk::Merged(_, None) => Ok(false),
+            RefWalk::Table(_, Some(refs)) => pass(refs.next()?, give),
+            RefWalk::Merged(_, Some(refs)) => pass(refs.next()?, give),
+            RefWalk::Object(refs) => refs.next(give),
+            RefWalk::Block(block) => pass(block.next()?, give),
         }
     }
 }
@@ -158,12 +166,17 @@ impl LogWalk {
         Ok(())
     }
 
-    fn next(&mut self) -> Result<Option<NewLog>, Code> {
+    /// Gives the next log record to `give`; whether there was one.
+    #[inline]
+    fn next(
+        &mut self,
+        give: impl FnOnce(&LogRecord<'_>) -> Result<(), Code>,
+    ) -> Result<bool, Code> {
         match self {
-            LogWalk::Table(_, None) | LogWalk::Merged(_, None) => Ok(None),
-            LogWalk::Table(_, Some(logs)) => copy_log(logs.next()),
-            LogWalk::Merged(_, Some(logs)) => copy_log(logs.next()),
-            LogWalk::Block(block) => copy_log(block.next()),
+            LogWalk::Table(_, None) | LogWalk::Merged(_, None) => Ok(false),
+            LogWalk::Table(_, Some(logs)) => pass(logs.next()?, give),
+            LogWalk::Merged(_, Some(logs)) => pass(logs.next()?, give),
+            LogWalk::Block(block) => pass(block.next()?, give),
         }
     }
 }
@@ -235,16 +248,12 @@ pub unsafe extern "C" fn reftable_iterator_next_ref(
     status(|| {
         // SAFETY: contract 1.
         let mut walk = unsafe { enter(it) }?;
-        let next = match &mut *walk {
-            Walk::Refs(refs) => refs.next()?,
+        let found = match &mut *walk {
+            // SAFETY: contracts 1 and 4.
+            Walk::Refs(refs) => refs.next(|record| unsafe { give_ref(record, r#ref) })?,
             Walk::Logs(_) => return Err(Code::MISUSE),
         };
-        let Some(record) = next else {
-            return Ok(1);
-        };
-        // SAFETY: contracts 1 and 4.
-        unsafe { record.store(r#ref) }?;
-        Ok(0)
+        Ok(if found { 0 } else { 1 })
     })
 }
 
@@ -290,16 +299,12 @@ pub unsafe extern "C" fn reftable_iterator_next_log(
     status(|| {
         // SAFETY: contract 1.
         let mut walk = unsafe { enter(it) }?;
-        let next = match &mut *walk {
-            Walk::Logs(logs) => logs.next()?,
+        let found = match &mut *walk {
+            // SAFETY: contracts 1 and 4.
+            Walk::Logs(logs) => logs.next(|record| unsafe { give_log(record, log) })?,
             Walk::Refs(_) => return Err(Code::MISUSE),
         };
-        let Some(record) = next else {
-            return Ok(1);
-        };
-        // SAFETY: contracts 1 and 4.
-        unsafe { record.store(log) }?;
-        Ok(0)
+        Ok(if found { 0 } else { 1 })
     })
 }
 

@@ -2,19 +2,20 @@
 //! caller's is touched, so that a lack of memory changes nothing.
 //!
 //! Strings always get new blocks. A record can hold a string of the program's, shorter than the
-//! room that the record claims, so there is nothing to be reused.
+//! room that the record claims, so there is nothing to be reused. A record is copied from its block
+//! to its place in C at once: as a value in between it would cost more than the memory for its
+//! strings.
 
 use super::record::{
-    reftable_log_record, reftable_log_update, reftable_log_value, reftable_ref_record,
-    reftable_ref_val2, reftable_ref_value, wide,
+    put_id, reftable_log_record, reftable_log_update, reftable_log_value, reftable_ref_record,
 };
 use crate::capi::alloc::Block;
 use crate::capi::error::Code;
-use crate::record::{LogRecord, LogValue, RefRecord, RefValue};
+use crate::record::{LogRecord, LogUpdate, LogValue, RefRecord, RefValue};
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
-/// A string on its way to C, and the room it takes.
+/// A string on its way to C, and the room it takes. Dropped before it got there, it leaves nothing.
 struct Text {
     block: Block,
     room: usize,
@@ -32,118 +33,94 @@ impl Text {
     }
 }
 
-/// A ref on its way to C; dropped before it got there, it leaves nothing.
-pub(super) struct NewRef {
-    name: Text,
-    target: Option<Text>,
-    record: reftable_ref_record,
-}
-
-impl NewRef {
-    /// A copy of `record`.
-    pub(super) fn new(record: &RefRecord<'_>) -> Result<NewRef, Code> {
-        let mut new = NewRef {
-            name: Text::new(record.name)?,
-            target: None,
-            record: reftable_ref_record {
-                update_index: record.update_index,
-                value_type: record.value_type().into(),
-                ..reftable_ref_record::EMPTY
-            },
-        };
-        match record.value {
-            RefValue::Deletion => {}
-            RefValue::Object(id) => new.record.value = reftable_ref_value { val1: wide(id) },
-            RefValue::Peeled { id, peeled } => {
-                let val2 = reftable_ref_val2 {
-                    value: wide(id),
-                    target_value: wide(peeled),
-                };
-                new.record.value = reftable_ref_value { val2 };
-            }
-            RefValue::Symref(target) => new.target = Some(Text::new(target)?),
+/// Puts a copy of the ref where C wants it, freeing what was there.
+///
+/// # Safety
+///
+/// `out` follows contracts 1 and 4.
+#[inline]
+pub(super) unsafe fn give_ref(
+    record: &RefRecord<'_>,
+    out: *mut reftable_ref_record,
+) -> Result<(), Code> {
+    // SAFETY: contract 1.
+    let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
+    let name = Text::new(record.name)?;
+    let target = match record.value {
+        RefValue::Symref(target) => Some(Text::new(target)?),
+        _ => None,
+    };
+    // SAFETY: contract 4.
+    unsafe { out.clear() };
+    (out.refname, out.refname_cap) = name.give();
+    out.update_index = record.update_index;
+    out.value_type = record.value_type().into();
+    // SAFETY: all bytes of the union were just set.
+    let ids = unsafe { &mut out.value.val2 };
+    match record.value {
+        RefValue::Deletion | RefValue::Symref(_) => {}
+        // The space of a single id is that of the first one.
+        RefValue::Object(id) => put_id(&mut ids.value, id),
+        RefValue::Peeled { id, peeled } => {
+            put_id(&mut ids.value, id);
+            put_id(&mut ids.target_value, peeled);
         }
-        Ok(new)
     }
-
-    /// Puts the ref where C wants it, freeing what was there.
-    ///
-    /// # Safety
-    ///
-    /// `out` follows contracts 1 and 4.
-    pub(super) unsafe fn store(self, out: *mut reftable_ref_record) -> Result<(), Code> {
-        // SAFETY: contract 1.
-        let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 4.
-        unsafe { out.clear() };
-        *out = self.record;
-        (out.refname, out.refname_cap) = self.name.give();
-        if let Some(target) = self.target {
-            out.value.symref = target.give().0;
-        }
-        Ok(())
+    if let Some(target) = target {
+        out.value.symref = target.give().0;
     }
-}
-
-/// A log record on its way to C; see [`NewRef`].
-pub(super) struct NewLog {
-    refname: Text,
-    update_index: u64,
-    entry: Option<NewEntry>,
+    Ok(())
 }
 
 /// What a log record that is no deletion has.
-struct NewEntry {
+struct Entry {
     name: Text,
     email: Text,
     message: Text,
-    update: reftable_log_update,
 }
 
-impl NewLog {
-    /// A copy of `record`.
-    pub(super) fn new(record: &LogRecord<'_>) -> Result<NewLog, Code> {
-        Ok(NewLog {
-            refname: Text::new(record.name)?,
-            update_index: record.update_index,
-            entry: match &record.value {
-                LogValue::Deletion => None,
-                LogValue::Update(update) => Some(NewEntry {
-                    name: Text::new(update.name)?,
-                    email: Text::new(update.email)?,
-                    message: Text::new(update.message)?,
-                    update: reftable_log_update {
-                        new_hash: wide(update.new_id),
-                        old_hash: wide(update.old_id),
-                        time: update.time,
-                        tz_offset: update.tz_offset,
-                        ..reftable_log_update::EMPTY
-                    },
-                }),
-            },
+impl Entry {
+    fn new(update: &LogUpdate<'_>) -> Result<Entry, Code> {
+        Ok(Entry {
+            name: Text::new(update.name)?,
+            email: Text::new(update.email)?,
+            message: Text::new(update.message)?,
         })
     }
+}
 
-    /// Puts the record where C wants it, freeing what was there.
-    ///
-    /// # Safety
-    ///
-    /// `out` follows contracts 1 and 4.
-    pub(super) unsafe fn store(self, out: *mut reftable_log_record) -> Result<(), Code> {
-        // SAFETY: contract 1.
-        let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 4.
-        unsafe { out.clear() };
-        (out.refname, out.refname_cap) = self.refname.give();
-        out.update_index = self.update_index;
-        if let Some(entry) = self.entry {
-            let mut update = entry.update;
-            update.name = entry.name.give().0;
-            update.email = entry.email.give().0;
-            (update.message, update.message_cap) = entry.message.give();
-            out.value_type = 1;
-            out.value = reftable_log_value { update };
-        }
-        Ok(())
+/// Puts a copy of the log record where C wants it, freeing what was there.
+///
+/// # Safety
+///
+/// `out` follows contracts 1 and 4.
+#[inline]
+pub(super) unsafe fn give_log(
+    record: &LogRecord<'_>,
+    out: *mut reftable_log_record,
+) -> Result<(), Code> {
+    // SAFETY: contract 1.
+    let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
+    let name = Text::new(record.name)?;
+    let entry = match &record.value {
+        LogValue::Deletion => None,
+        LogValue::Update(update) => Some((Entry::new(update)?, update)),
+    };
+    // SAFETY: contract 4.
+    unsafe { out.clear() };
+    (out.refname, out.refname_cap) = name.give();
+    out.update_index = record.update_index;
+    if let Some((entry, from)) = entry {
+        let mut update = reftable_log_update::EMPTY;
+        put_id(&mut update.new_hash, from.new_id);
+        put_id(&mut update.old_hash, from.old_id);
+        update.time = from.time;
+        update.tz_offset = from.tz_offset;
+        update.name = entry.name.give().0;
+        update.email = entry.email.give().0;
+        (update.message, update.message_cap) = entry.message.give();
+        out.value_type = 1;
+        out.value = reftable_log_value { update };
     }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use super::iterator::{LogWalk, RefWalk, Walk, init, reftable_iterator};
 use super::merged::{Merged, reftable_merged_table};
 use super::options::Settings;
-use super::outgoing::{NewLog, NewRef};
+use super::outgoing::{give_log, give_ref};
 use super::profile::hash_number;
 use super::record::{reftable_log_record, reftable_ref_record};
 use super::{Status, status};
@@ -12,6 +12,7 @@ use crate::capi::guard::guard;
 use crate::capi::handle::{self, Handle};
 use crate::error::{Error, Result as CoreResult};
 use crate::merged::MergedTable;
+use crate::record::{LogRecord, RefRecord};
 use crate::stack::{LogExpiry, Stack};
 use std::cell::Cell;
 use std::ffi::{OsStr, c_char, c_int};
@@ -408,10 +409,10 @@ pub unsafe extern "C" fn reftable_stack_read_ref(
         let name = unsafe { handle::text(refname) }.ok_or(Code::MISUSE)?;
         // SAFETY: contract 1.
         let out = unsafe { r#ref.as_mut() }.ok_or(Code::MISUSE)?;
-        let found = stack.stack.read_ref(name, |record| NewRef::new(&record));
-        if let Ok(Some(Ok(record))) = found {
-            // SAFETY: contract 4.
-            unsafe { record.store(out) }?;
+        // SAFETY: contracts 1 and 4.
+        let give = |record: RefRecord<'_>| unsafe { give_ref(&record, out) };
+        let found = stack.stack.read_ref(name, give);
+        if let Ok(Some(Ok(()))) = found {
             return Ok(0);
         }
         // SAFETY: contract 4.
@@ -436,10 +437,10 @@ pub unsafe extern "C" fn reftable_stack_read_log(
         let name = unsafe { handle::text(refname) }.ok_or(Code::MISUSE)?;
         // SAFETY: contract 1.
         let out = unsafe { log.as_mut() }.ok_or(Code::MISUSE)?;
-        let found = stack.stack.read_log(name, |record| NewLog::new(&record));
-        if let Ok(Some(Ok(record))) = found {
-            // SAFETY: contract 4.
-            unsafe { record.store(out) }?;
+        // SAFETY: contracts 1 and 4.
+        let give = |record: LogRecord<'_>| unsafe { give_log(&record, out) };
+        let found = stack.stack.read_log(name, give);
+        if let Ok(Some(Ok(()))) = found {
             return Ok(0);
         }
         // SAFETY: contract 4.

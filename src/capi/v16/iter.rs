@@ -1,12 +1,11 @@
 //! Iterators over refs or log records of a table or of many.
 
-use super::outgoing::{NewLog, NewRef};
+use super::outgoing::{give_log, give_ref};
 use super::record::{reftable_log_record, reftable_ref_record};
 use super::{Status, status};
 use crate::capi::error::Code;
 use crate::capi::guard::guard;
 use crate::capi::handle::{self, Handle};
-use crate::error::Result as CoreResult;
 use crate::merged::{MergedLogIter, MergedRefIter};
 use crate::record::{LogRecord, LogRecordBuf, RefRecord, RefRecordBuf};
 use crate::table::{LogIter, RefIter, RefsFor};
@@ -130,104 +129,152 @@ impl From<MergedLogIter> for State {
     }
 }
 
+/// Gives a record to `give`; whether there was one. The record goes on as a reference, as moving it
+/// takes longer than reading it.
+#[inline]
+fn pass<R>(record: Option<R>, give: impl FnOnce(&R) -> Result<(), Code>) -> Result<bool, Code> {
+    match record {
+        Some(record) => give(&record).map(|()| true),
+        None => Ok(false),
+    }
+}
+
 impl RefCursor {
-    fn next(&mut self) -> CoreResult<Option<RefRecord<'_>>> {
+    #[inline]
+    fn next(
+        &mut self,
+        give: impl FnOnce(&RefRecord<'_>) -> Result<(), Code>,
+    ) -> Result<bool, Code> {
         match self {
-            RefCursor::Table(refs) => refs.next(),
-            RefCursor::Object(refs) => refs.next(),
-            RefCursor::Merged(refs) => refs.next(),
+            RefCursor::Table(refs) => pass(refs.next()?, give),
+            RefCursor::Object(refs) => pass(refs.next()?, give),
+            RefCursor::Merged(refs) => pass(refs.next()?, give),
         }
     }
 }
 
 impl LogCursor {
-    fn next(&mut self) -> CoreResult<Option<LogRecord<'_>>> {
+    #[inline]
+    fn next(
+        &mut self,
+        give: impl FnOnce(&LogRecord<'_>) -> Result<(), Code>,
+    ) -> Result<bool, Code> {
         match self {
-            LogCursor::Table(logs) => logs.next(),
-            LogCursor::Merged(logs) => logs.next(),
+            LogCursor::Table(logs) => pass(logs.next()?, give),
+            LogCursor::Merged(logs) => pass(logs.next()?, give),
         }
     }
 }
 
 impl Refs {
-    fn next(&mut self) -> Result<Option<NewRef>, Code> {
-        match self.ahead.take() {
-            Some(record) => NewRef::new(&record.as_record()).map(Some),
-            None => self.cursor.next()?.as_ref().map(NewRef::new).transpose(),
-        }
+    #[inline]
+    fn next(
+        &mut self,
+        give: impl FnOnce(&RefRecord<'_>) -> Result<(), Code>,
+    ) -> Result<bool, Code> {
+        let Some(record) = &self.ahead else {
+            return self.cursor.next(give);
+        };
+        give(&record.as_record())?;
+        self.ahead = None;
+        Ok(true)
     }
 
     fn any_left(&mut self) -> Result<bool, Code> {
         if self.ahead.is_none() {
-            self.ahead = self.cursor.next()?.map(|record| record.to_buf());
+            let ahead = &mut self.ahead;
+            self.cursor.next(|record| {
+                *ahead = Some(record.to_buf());
+                Ok(())
+            })?;
         }
         Ok(self.ahead.is_some())
     }
 }
 
 impl Logs {
-    fn next(&mut self) -> Result<Option<NewLog>, Code> {
-        match self.ahead.take() {
-            Some(record) => NewLog::new(&record.as_record()).map(Some),
-            None => self.cursor.next()?.as_ref().map(NewLog::new).transpose(),
-        }
+    #[inline]
+    fn next(
+        &mut self,
+        give: impl FnOnce(&LogRecord<'_>) -> Result<(), Code>,
+    ) -> Result<bool, Code> {
+        let Some(record) = &self.ahead else {
+            return self.cursor.next(give);
+        };
+        give(&record.as_record())?;
+        self.ahead = None;
+        Ok(true)
     }
 
     fn any_left(&mut self) -> Result<bool, Code> {
         if self.ahead.is_none() {
-            self.ahead = self.cursor.next()?.map(|record| record.to_buf());
+            let ahead = &mut self.ahead;
+            self.cursor.next(|record| {
+                *ahead = Some(record.to_buf());
+                Ok(())
+            })?;
         }
         Ok(self.ahead.is_some())
     }
 }
 
 impl State {
-    fn next_ref(&mut self) -> Result<Option<NewRef>, Code> {
+    /// Gives the next ref to `give`; whether there was one.
+    #[inline]
+    fn next_ref(
+        &mut self,
+        give: impl FnOnce(&RefRecord<'_>) -> Result<(), Code>,
+    ) -> Result<bool, Code> {
         match self {
             State::Refs(refs) => {
-                let next = refs.next();
-                self.settle(next)
+                let step = refs.next(give);
+                self.settle(step)
             }
             State::Logs(logs) => {
                 let left = logs.any_left();
                 self.refuse(left)
             }
-            State::Done => Ok(None),
+            State::Done => Ok(false),
             State::Failed(code) => Err(*code),
         }
     }
 
-    fn next_log(&mut self) -> Result<Option<NewLog>, Code> {
+    /// Gives the next log record to `give`; whether there was one.
+    #[inline]
+    fn next_log(
+        &mut self,
+        give: impl FnOnce(&LogRecord<'_>) -> Result<(), Code>,
+    ) -> Result<bool, Code> {
         match self {
             State::Logs(logs) => {
-                let next = logs.next();
-                self.settle(next)
+                let step = logs.next(give);
+                self.settle(step)
             }
             State::Refs(refs) => {
                 let left = refs.any_left();
                 self.refuse(left)
             }
-            State::Done => Ok(None),
+            State::Done => Ok(false),
             State::Failed(code) => Err(*code),
         }
     }
 
     /// Passes on what a step gave, after an end or an error for good.
-    fn settle<T>(&mut self, step: Result<Option<T>, Code>) -> Result<Option<T>, Code> {
-        match &step {
-            Ok(Some(_)) => {}
-            Ok(None) => *self = State::Done,
-            Err(code) => *self = State::Failed(*code),
+    #[inline]
+    fn settle(&mut self, step: Result<bool, Code>) -> Result<bool, Code> {
+        match step {
+            Ok(true) => {}
+            Ok(false) => *self = State::Done,
+            Err(code) => *self = State::Failed(code),
         }
         step
     }
 
     /// Answers a call for the other kind of record: misuse, unless there are no records at all.
-    fn refuse<T>(&mut self, any_left: Result<bool, Code>) -> Result<Option<T>, Code> {
+    fn refuse(&mut self, any_left: Result<bool, Code>) -> Result<bool, Code> {
         match any_left {
             Ok(true) => Err(Code::MISUSE),
-            Ok(false) => self.settle(Ok(None)),
-            Err(code) => self.settle(Err(code)),
+            other => self.settle(other),
         }
     }
 }
@@ -291,12 +338,9 @@ pub unsafe extern "C" fn reftable_iterator_next_ref(
         }
         // SAFETY: contract 1.
         let mut state = unsafe { enter(it) }?;
-        let Some(next) = state.next_ref()? else {
-            return Ok(1);
-        };
         // SAFETY: contracts 1 and 4.
-        unsafe { next.store(r#ref) }?;
-        Ok(0)
+        let found = state.next_ref(|record| unsafe { give_ref(record, r#ref) })?;
+        Ok(if found { 0 } else { 1 })
     })
 }
 
@@ -312,12 +356,9 @@ pub unsafe extern "C" fn reftable_iterator_next_log(
         }
         // SAFETY: contract 1.
         let mut state = unsafe { enter(it) }?;
-        let Some(next) = state.next_log()? else {
-            return Ok(1);
-        };
         // SAFETY: contracts 1 and 4.
-        unsafe { next.store(log) }?;
-        Ok(0)
+        let found = state.next_log(|record| unsafe { give_log(record, log) })?;
+        Ok(if found { 0 } else { 1 })
     })
 }
 

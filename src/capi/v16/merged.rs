@@ -1,7 +1,7 @@
 //! Several tables as one.
 
 use super::iter::{reftable_iterator, seek};
-use super::outgoing::NewRef;
+use super::outgoing::give_ref;
 use super::reader::reftable_reader;
 use super::record::reftable_ref_record;
 use super::{Status, status};
@@ -11,6 +11,7 @@ use crate::capi::guard::guard;
 use crate::capi::handle::{self, Handle};
 use crate::hash::HashId;
 use crate::merged::MergedTable;
+use crate::record::RefRecord;
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_char, c_int};
 use std::ptr::null_mut;
@@ -85,14 +86,10 @@ impl Merged {
     ///
     /// `out` follows contracts 1 and 4.
     pub(super) unsafe fn read_ref(&self, name: &[u8], out: *mut reftable_ref_record) -> Status {
-        match self.view()?.read_ref(name, |record| NewRef::new(&record))? {
-            None => Ok(1),
-            Some(new) => {
-                // SAFETY: contracts 1 and 4.
-                unsafe { new?.store(out) }?;
-                Ok(0)
-            }
-        }
+        // SAFETY: contracts 1 and 4.
+        let give = |record: RefRecord<'_>| unsafe { give_ref(&record, out) };
+        let found = self.view()?.read_ref(name, give)?;
+        found.map_or(Ok(1), |given| given.map(|()| 0))
     }
 
     /// Lets go of the tables and frees the readers.

@@ -1,7 +1,7 @@
 //! Single tables.
 
 use super::iter::{reftable_iterator, seek};
-use super::outgoing::NewRef;
+use super::outgoing::give_ref;
 use super::record::reftable_ref_record;
 use super::source::{ForeignBlocks, as_file, reftable_block_source};
 use super::{Status, status};
@@ -41,16 +41,10 @@ impl Reader {
     /// `out` follows contracts 1 and 4.
     pub(super) unsafe fn read_ref(&self, name: &[u8], out: *mut reftable_ref_record) -> Status {
         let found = self.table.read_ref(name, |record| {
-            (!record.is_deletion()).then(|| NewRef::new(&record))
+            // SAFETY: contracts 1 and 4.
+            (!record.is_deletion()).then(|| unsafe { give_ref(&record, out) })
         })?;
-        match found.flatten() {
-            None => Ok(1),
-            Some(new) => {
-                // SAFETY: contracts 1 and 4.
-                unsafe { new?.store(out) }?;
-                Ok(0)
-            }
-        }
+        found.flatten().map_or(Ok(1), |given| given.map(|()| 0))
     }
 }
 

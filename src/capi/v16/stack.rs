@@ -2,7 +2,7 @@
 
 use super::merged::{Merged, reftable_merged_table};
 use super::options::reftable_write_options;
-use super::outgoing::{NewLog, NewRef};
+use super::outgoing::{give_log, give_ref};
 use super::record::{reftable_log_record, reftable_ref_record};
 use super::writer::{lend, reftable_writer};
 use super::{Status, status};
@@ -10,6 +10,7 @@ use crate::capi::error::{Code, LOCK};
 use crate::capi::guard::guard;
 use crate::capi::handle::{self, Handle};
 use crate::error::Result as CoreResult;
+use crate::record::{LogRecord, RefRecord};
 use crate::stack::{Addition, LogExpiry, Stack};
 use crate::table::TableWriter;
 use std::cell::Cell;
@@ -408,14 +409,10 @@ pub unsafe extern "C" fn reftable_stack_read_ref(
         if r#ref.is_null() {
             return Err(Code::MISUSE);
         }
-        match stack.stack.read_ref(name, |record| NewRef::new(&record))? {
-            None => Ok(1),
-            Some(new) => {
-                // SAFETY: contracts 1 and 4.
-                unsafe { new?.store(r#ref) }?;
-                Ok(0)
-            }
-        }
+        // SAFETY: contracts 1 and 4.
+        let give = |record: RefRecord<'_>| unsafe { give_ref(&record, r#ref) };
+        let found = stack.stack.read_ref(name, give)?;
+        found.map_or(Ok(1), |given| given.map(|()| 0))
     })
 }
 
@@ -435,14 +432,10 @@ pub unsafe extern "C" fn reftable_stack_read_log(
         if log.is_null() {
             return Err(Code::MISUSE);
         }
-        match stack.stack.read_log(name, |record| NewLog::new(&record))? {
-            None => Ok(1),
-            Some(new) => {
-                // SAFETY: contracts 1 and 4.
-                unsafe { new?.store(log) }?;
-                Ok(0)
-            }
-        }
+        // SAFETY: contracts 1 and 4.
+        let give = |record: LogRecord<'_>| unsafe { give_log(&record, log) };
+        let found = stack.stack.read_log(name, give)?;
+        found.map_or(Ok(1), |given| given.map(|()| 0))
     })
 }
 
