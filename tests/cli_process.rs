@@ -256,3 +256,25 @@ fn lines_in_any_order_are_imported() {
     );
     assert!(printed.contains("lines: line 2 is no ref"), "{printed}");
 }
+
+/// `reftable import <(git ls-remote …) new`, as a shell hands it over.
+#[test]
+fn a_pipe_with_a_name_is_a_text() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut child = command()
+        .current_dir(scratch.path())
+        .args(["import", "--object-format", "sha256", "/dev/stdin", "new"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let line = format!("{} refs/heads/main\n", "cc".repeat(32));
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(line.as_bytes()).unwrap();
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    assert_eq!(tool(scratch.path(), &["ls", "new"]), line);
+    let (code, _, errors) = status(scratch.path(), &["import", "nowhere", "other"]);
+    assert_eq!(code, 5);
+    assert!(errors.contains("nowhere"), "{errors}");
+}

@@ -122,10 +122,10 @@ impl<R: BufRead, P: FnMut(u64)> Lines<'_, R, P> {
             _ => self.late.get_mut(&name),
         };
         match (known, value) {
-            (Some(RefValueBuf::Symref(_)), RefValueBuf::Object(_)) => return None,
+            (Some(RefValueBuf::Symref(_)), RefValueBuf::Object(_)) => None,
             (Some(known), value) => {
                 *known = value;
-                return None;
+                None
             }
             (None, value) => {
                 self.report.refs += 1;

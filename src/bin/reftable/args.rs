@@ -383,6 +383,7 @@ To make git use what was imported, copy it into the git directory and say so in 
   cp -R new/. project.git/
   git -C project.git config core.repositoryFormatVersion 1
   git -C project.git config extensions.refStorage reftable
+
 The files stay where they are, and git does not look at them any more.
 
 Examples:
@@ -430,6 +431,9 @@ pub(crate) struct Export {
     /// Where to write, instead of standard output; must not exist.
     #[arg(long, short, value_name = "PATH", required_if_eq("format", "files"))]
     pub(crate) output: Option<PathBuf>,
+    /// Do not show progress, which is shown on a terminal only.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

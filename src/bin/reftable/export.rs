@@ -4,14 +4,54 @@ use crate::args::{Export, ExportFormat};
 use crate::failure::{Failure, NO};
 use crate::out::{Out, shown};
 use crate::target::Target;
+use indicatif::{ProgressBar, ProgressStyle};
 use reftable::convert::{ExportReport, export_files, export_packed_refs, export_text};
 use reftable::{Error, View};
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
+
+/// A writer that shows how much it has written.
+struct Counted<W> {
+    inner: W,
+    bar: ProgressBar,
+}
+
+impl<W> Counted<W> {
+    fn new(inner: W, bar: &ProgressBar) -> Counted<W> {
+        let bar = bar.clone();
+        Counted { inner, bar }
+    }
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(data)?;
+        self.bar.inc(written as u64);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Shows itself on standard error if that is a terminal, and the refs do not go there.
+fn progress_bar(args: &Export) -> ProgressBar {
+    let in_the_way = args.output.is_none() && io::stdout().is_terminal();
+    if args.quiet || in_the_way {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {bytes}") {
+        bar.set_style(style);
+    }
+    bar
+}
 
 pub(crate) fn run(args: &Export, out: &mut Out) -> Result<u8, Failure> {
     let view = Target::open(&args.path)?.view()?;
+    let bar = progress_bar(args);
     let report = match (&args.output, args.format) {
         (Some(dir), ExportFormat::Files) => {
             fs::create_dir(dir).map_err(|error| cannot(dir, &error))?;
@@ -19,18 +59,21 @@ pub(crate) fn run(args: &Export, out: &mut Out) -> Result<u8, Failure> {
         }
         (Some(path), format) => {
             let file = File::create_new(path).map_err(|error| cannot(path, &error))?;
-            write(&view, format, &mut BufWriter::new(file))?
+            write(&view, format, &mut BufWriter::new(Counted::new(file, &bar)))?
         }
-        (None, format) => write(&view, format, out).map_err(|failure| match failure {
-            // A reader that goes away is no error of a file.
-            Failure::Library(Error::Io { source, .. })
-                if source.kind() == io::ErrorKind::BrokenPipe =>
-            {
-                Failure::Output(source)
-            }
-            other => other,
-        })?,
+        (None, format) => {
+            write(&view, format, &mut Counted::new(out, &bar)).map_err(|failure| match failure {
+                // A reader that goes away is no error of a file.
+                Failure::Library(Error::Io { source, .. })
+                    if source.kind() == io::ErrorKind::BrokenPipe =>
+                {
+                    Failure::Output(source)
+                }
+                other => other,
+            })?
+        }
     };
+    bar.finish_and_clear();
     let mut errors = io::stderr().lock();
     for name in &report.left_out {
         let _ = writeln!(errors, "left out: {}", shown(name));
