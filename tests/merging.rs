@@ -1,5 +1,5 @@
 //! Several tables as one: what is shown, for every beginning of a name.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 use reftable::table::MemorySource;
 use reftable::{HashId, MergedTable, RefRecord, RefValue, Table, TableWriter, WriteOptions};
@@ -132,4 +132,30 @@ fn seeking_again_lifts_the_prefix() {
         count += 1;
     }
     assert_eq!(count, seen.len());
+}
+
+/// After many names that are not there, tables are asked another way.
+#[test]
+fn lookups_stay_right_however_many_were_in_vain() {
+    let (tables, seen) = tables(3, &[100, 60, 30, 10, 1]);
+    let view = MergedTable::new(tables, HashId::Sha1)
+        .unwrap()
+        .hiding_deletions();
+    let find = |name: &[u8]| {
+        let found = view.read_ref(name, |record| match record.value {
+            RefValue::Object(id) => u64::from_be_bytes(*id.first_chunk().unwrap()),
+            other => panic!("{other:?}"),
+        });
+        found.unwrap()
+    };
+    for round in 0..5 {
+        for (name, value) in &seen {
+            assert_eq!(find(name), *value, "{round}");
+        }
+        for n in 0..400 {
+            let mut name = name(mix(5, n)).into_bytes();
+            name.push(b'!');
+            assert_eq!(find(&name), None, "{round}");
+        }
+    }
 }

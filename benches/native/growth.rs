@@ -35,7 +35,10 @@ pub(crate) fn print_all(dir: &Path, most: u64) -> Outcome {
     for percent in [0, 50, 90, 99] {
         print_tombstones(dir, percent)?;
     }
-    println!("\n| order of ids, {} refs | write, ns |", most.min(1_000_000));
+    println!(
+        "\n| order of ids, {} refs | write, ns |",
+        most.min(1_000_000)
+    );
     println!("|---|---:|");
     for order in ["random", "ascending", "descending", "all the same"] {
         print_ids(dir, order, most.min(1_000_000))?;

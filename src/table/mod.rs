@@ -4,7 +4,8 @@
 //! `iter`, entered through its index by the functions of
 //! `descend`; [`RefsFor`] goes through the object section. [`TableWriter`] makes files.
 //!
-//! Indexes that other writers damaged are survived here: see `descend`.
+//! Indexes that other writers damaged are survived here: see `descend`. What makes lookups faster
+//! the more there are is in `directory` and `filter`.
 #![deny(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
@@ -13,6 +14,7 @@
 
 mod descend;
 mod directory;
+mod filter;
 mod index;
 mod iter;
 mod load;
@@ -38,6 +40,7 @@ use crate::format::{BlockType, Footer, Header};
 use crate::hash::HashId;
 use crate::record::{Context, Kind, Logs, RefRecord, Refs};
 use directory::LazyDirectory;
+use filter::LazyFilter;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -54,6 +57,8 @@ pub struct Table {
     first: Option<BlockType>,
     /// The indexes of the ref, object and log sections, once they are decoded.
     directories: [LazyDirectory; 3],
+    /// The names of the refs, once many were looked for in vain.
+    filter: LazyFilter,
 }
 
 impl Table {
@@ -96,6 +101,7 @@ impl Table {
             end,
             first: None,
             directories: Default::default(),
+            filter: LazyFilter::default(),
         };
         if end > header.len() as u64 {
             let byte = front.get(header.len()).copied().unwrap_or_default();
@@ -243,9 +249,17 @@ impl Table {
         name: &[u8],
         f: impl FnOnce(RefRecord<'_>) -> R,
     ) -> Result<Option<R>> {
-        if name.is_empty() {
+        if name.is_empty() || self.filter.denies(name) {
             return Ok(None);
         }
+        let found = self.look_up(name, f)?;
+        if found.is_none() {
+            self.filter.note_miss(self);
+        }
+        Ok(found)
+    }
+
+    fn look_up<R>(&self, name: &[u8], f: impl FnOnce(RefRecord<'_>) -> R) -> Result<Option<R>> {
         let mut inflater = Inflater::default();
         let context = self.context();
         let Some(mut block) = self.leaf_for::<Refs>(name, &mut inflater)? else {
