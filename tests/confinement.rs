@@ -239,7 +239,14 @@ fn no_file_is_longer_than_600_lines() {
 #[test]
 fn every_function_of_the_c_interface_stops_panics() {
     // Some do it by a function they share, some call another one of the interface.
-    let ways = ["guard(", "status(", "ask(", "unsafe { reftable_"];
+    let ways = [
+        "guard(",
+        "status(",
+        "ask(",
+        "held_table::lend_stats(",
+        "held_table::free(",
+        "unsafe { reftable_",
+    ];
     let mut functions = 0;
     for (file, text) in files("src/capi/v16", &[".rs"]) {
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();

@@ -7,7 +7,7 @@
 
 mod support;
 
-use reftable::Error;
+use reftable::{Defect, Error};
 use support::damaged::{class, defects, read_by_all_means};
 use support::encode::{self, RawBlock, RawTable, log_entry, log_key, object, record, varint};
 use support::made::{
@@ -261,6 +261,31 @@ fn long_garbage_that_announces_sixteen_mebibytes_takes_no_such_memory() {
     table.push(&encode::zlib(b"little"));
     table.push(&[0xa5; 20_000]);
     unreadable("a little, then garbage", "InflatedSize", &table.bytes());
+}
+
+/// A block stands for itself: a first key that claims to share bytes with the last one of the block
+/// before would make a name that nobody wrote.
+#[test]
+fn first_key_of_a_block_shares_nothing() {
+    for (prefix, suffix) in [(11, &b"b"[..]), (1, b"zz"), (12, b"")] {
+        let mut table = one_ref();
+        let block = RawBlock::new(b'r');
+        let start = block.offset();
+        let block = block.restart(start);
+        table.push(
+            &block
+                .bytes(&record(prefix, suffix, 1, &object(0x22)))
+                .plain(),
+        );
+        let what = format!("{prefix} bytes");
+        let outcome = read_by_all_means(&what, &table.bytes()).unwrap();
+        assert_eq!(
+            outcome.refs.unwrap_err().defect(),
+            Some(Defect::BadPrefix),
+            "{what}"
+        );
+        found(&what, "BadPrefix|KeyOrder", &table.bytes());
+    }
 }
 
 /// Bytes inside of an inflated block have no place in the file: the error names the block's, and how

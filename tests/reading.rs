@@ -515,3 +515,16 @@ fn block_that_begins_at_the_end_of_a_piece_is_read() {
         assert!(read::read_ref(&table, b"refs/b").unwrap().is_some());
     }
 }
+
+#[test]
+fn tombstones_say_that_they_are() {
+    let entry = records::log("refs/a", 1, HashId::Sha1, "m\n");
+    assert!(!entry.as_record().is_deletion());
+    let tombstone = LogRecordBuf {
+        value: LogValueBuf::Deletion,
+        ..entry
+    };
+    assert!(tombstone.as_record().is_deletion());
+    let object = records::branches(HashId::Sha1, 1).remove(0);
+    assert!(!object.as_record().is_deletion());
+}

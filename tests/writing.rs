@@ -118,6 +118,10 @@ fn limits_in_the_wrong_order_are_misuse() {
     writer.set_limits(5, 4);
     let failed = writer.add_ref(&records::object_ref("HEAD", 5, records::id(SHA1, 1)).as_record());
     assert!(matches!(failed, Err(Error::Misuse(_))), "{failed:?}");
+    // Before the first record they can be put right.
+    writer.set_limits(4, 5);
+    let added = writer.add_ref(&records::object_ref("HEAD", 5, records::id(SHA1, 1)).as_record());
+    assert!(added.is_ok(), "{added:?}");
 }
 
 #[test]
@@ -166,6 +170,21 @@ fn one_id_for_all_refs_is_abbreviated_to_two_bytes() {
 }
 
 /// Ids of 32 bytes that differ in the last one alone do not fit the footer's five bits.
+/// The number of blocks stands in three bits, or in the value if it is more than seven.
+#[test]
+fn id_in_any_number_of_blocks_is_found() {
+    let mut seen = std::collections::BTreeSet::new();
+    for count in 1..80 {
+        let refs: Vec<_> = (0..count)
+            .map(|n| branch(&format!("refs/{n:04}")))
+            .collect();
+        let bytes = round_trip(records::options(256), &refs, &[]);
+        let blocks = layout::blocks(&bytes);
+        seen.insert(blocks.iter().filter(|block| block.kind == b'r').count());
+    }
+    assert!((1..=9).all(|blocks| seen.contains(&blocks)), "{seen:?}");
+}
+
 #[test]
 fn ids_that_differ_in_the_last_byte_alone_are_found() {
     for hash in [SHA1, HashId::Sha256] {
@@ -524,6 +543,18 @@ fn statistics_count_what_is_in_the_file() {
     );
     let index = stats.refs.index_blocks + stats.objects.index_blocks + stats.logs.index_blocks;
     assert_eq!((index, stats.index.blocks), (count(b'i'), count(b'i')));
+    // An index has an entry for each block but its root.
+    let below = stats.blocks - 3;
+    assert_eq!(stats.index.entries, below);
+    let restarts = |kind: u8| -> u64 {
+        let ends = blocks.iter().filter(|block| block.kind == kind);
+        let ends = ends.map(|block| block.position + block.len);
+        ends.map(|end| u64::from(u16::from_be_bytes([bytes[end - 2], bytes[end - 1]])))
+            .sum()
+    };
+    assert_eq!(stats.refs.restarts, restarts(b'r'));
+    assert_eq!(stats.objects.restarts, restarts(b'o'));
+    assert_eq!(stats.index.restarts, restarts(b'i'));
     assert_eq!(stats.refs.index_offset, footer.ref_index as u64);
     assert_eq!(stats.objects.offset, footer.objects as u64);
     assert_eq!(stats.objects.index_offset, footer.object_index as u64);

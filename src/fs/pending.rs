@@ -201,7 +201,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let (path, to) = (dir.path().join("lock"), dir.path().join("list"));
         for other in [false, true] {
-            let mut file = OsPendingFile::create(&path, MODE).expect("a file");
+            let mut file = OsPendingFile::create(&path, MODE, Name::Shared).expect("a file");
             fs::remove_file(&path).expect("a file");
             if other {
                 fs::write(&to, "other").expect("another file");
@@ -210,7 +210,7 @@ mod tests {
             assert!(file.renamed(lost, &to, &mut register()).is_err());
         }
         // Two names of one file: it has not moved.
-        let mut file = OsPendingFile::create(&path, MODE).expect("a file");
+        let mut file = OsPendingFile::create(&path, MODE, Name::Shared).expect("a file");
         fs::remove_file(&to).expect("a file");
         fs::hard_link(&path, &to).expect("a second name");
         let failed = Err(io::ErrorKind::PermissionDenied.into());
@@ -222,7 +222,7 @@ mod tests {
     fn files_that_have_their_name_or_are_gone_are_forgotten() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("lock");
-        let create = || OsPendingFile::create(&path, MODE).expect("a file");
+        let create = || OsPendingFile::create(&path, MODE, Name::Shared).expect("a file");
         let mut file = create();
         assert!(register().knows(&path));
         file.persist(&dir.path().join("list")).expect("a free name");
@@ -239,7 +239,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn syncing_a_file_is_asked_of_the_system() {
         let dir = tempfile::tempdir().expect("a folder");
-        let mut file = OsPendingFile::create(&dir.path().join("lock"), MODE).expect("a file");
+        let mut file =
+            OsPendingFile::create(&dir.path().join("lock"), MODE, Name::Shared).expect("a file");
         assert!(file.sync().is_ok());
         let device = File::options().write(true).open("/dev/null");
         file.file = Some(device.expect("a device"));

@@ -192,7 +192,10 @@ mod tests {
         let list = vec!["x".repeat(1 << 10); 1 << 10];
         assert!(encode(&list).is_err());
         let longest = "x".repeat(LIST_LIMIT as usize - 1);
-        assert!(encode(&[longest.clone()]).is_ok_and(|bytes| bytes.len() as u64 == LIST_LIMIT));
+        assert!(
+            encode(std::slice::from_ref(&longest))
+                .is_ok_and(|bytes| bytes.len() as u64 == LIST_LIMIT)
+        );
         assert!(encode(&[longest + "x"]).is_err());
     }
 
