@@ -26,11 +26,8 @@ fn open_first_table(dir: &Path) -> Result<Arc<Table>, Box<dyn std::error::Error>
 }
 
 pub(crate) fn scan_refs(stack: &Stack, prefix: &[u8], found: &mut Found) -> reftable::Result<()> {
-    let mut refs = stack.merged().refs_from(prefix)?;
+    let mut refs = stack.merged().refs_with_prefix(prefix)?;
     while let Some(record) = refs.next()? {
-        if !prefix.is_empty() && !record.name.starts_with(prefix) {
-            break;
-        }
         found.add_ref(&record, record.update_index);
     }
     Ok(())
