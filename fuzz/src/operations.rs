@@ -168,7 +168,7 @@ impl World {
         }
     }
 
-    /// The state after a restart: the one before may have come back.
+    /// The state after a power cut: the one before may have come back.
     fn fall_back(&mut self) {
         let Some(fallback) = self.fallback.take() else {
             return;
@@ -209,15 +209,19 @@ impl World {
 
     /// The machine comes up again, perhaps after a power cut.
     fn restart(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
-        self.fs = match u.arbitrary()? {
-            true => self.fs.after_kill(),
-            false => self.fs.after_power_cut(Survivors {
+        let power_cut = !u.arbitrary::<bool>()?;
+        self.fs = match power_cut {
+            false => self.fs.after_kill(),
+            true => self.fs.after_power_cut(Survivors {
                 names: u.arbitrary()?,
                 bytes: SurvivingBytes::Mixed(u.arbitrary()?),
             }),
         };
         self.remove_locks();
-        self.fall_back();
+        // The death of a process syncs nothing: a later power cut may still bring back what was.
+        if power_cut {
+            self.fall_back();
+        }
         self.handles = [open(&self.fs).unwrap(), open(&self.fs).unwrap()];
         Ok(())
     }
