@@ -1,10 +1,12 @@
 //! Several tables as one: what is shown, for every beginning of a name.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
-use reftable::table::MemorySource;
+use bytes::Bytes;
+use reftable::table::{BlockSource, MemorySource};
 use reftable::{HashId, MergedTable, RefRecord, RefValue, Table, TableWriter, WriteOptions};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// A number that follows from two others.
 fn mix(a: u64, b: u64) -> u64 {
@@ -26,9 +28,9 @@ fn name(n: u64) -> String {
 
 type Refs = BTreeMap<Vec<u8>, Option<u64>>;
 
-fn table(number: u64, refs: &Refs) -> Arc<Table> {
+fn bytes_of(number: u64, refs: &Refs, block_size: u32) -> Vec<u8> {
     let mut options = WriteOptions::default();
-    options.block_size = 256;
+    options.block_size = block_size;
     let mut bytes = Vec::new();
     let mut writer = TableWriter::new(&mut bytes, options).unwrap();
     writer.set_limits(number, number);
@@ -47,7 +49,11 @@ fn table(number: u64, refs: &Refs) -> Arc<Table> {
     }
     writer.finish().unwrap();
     drop(writer);
-    let source = Arc::new(MemorySource::new(bytes));
+    bytes
+}
+
+fn table(number: u64, refs: &Refs) -> Arc<Table> {
+    let source = Arc::new(MemorySource::new(bytes_of(number, refs, 256)));
     Arc::new(Table::open(source, &number.to_string()).unwrap())
 }
 
@@ -158,4 +164,81 @@ fn lookups_stay_right_however_many_were_in_vain() {
             assert_eq!(find(&name), None, "{round}");
         }
     }
+}
+
+/// Damage may hide the beginning of a record from those who walk, not from those who jump: what
+/// lookups found before they were many, they find after.
+#[test]
+fn names_that_only_a_lookup_sees_stay_found() {
+    let mut refs: Refs = (0..40u64)
+        .map(|n| (format!("refs/heads/b{n:04}").into_bytes(), Some(n)))
+        .collect();
+    // The last record in front of a restart.
+    refs.insert(b"refs/heads/b0015".to_vec(), None);
+    let mut bytes = bytes_of(1, &refs, 4096);
+    let head = bytes.windows(4).position(|bytes| bytes == [15, 8, b'5', 0]);
+    // The tombstone becomes a peeled tag, whose ids are the bytes of the record behind it.
+    *bytes.get_mut(head.unwrap() + 1).unwrap() ^= 2;
+    let table = Table::open(Arc::new(MemorySource::new(bytes)), "table").unwrap();
+    let found = || {
+        table
+            .read_ref(b"refs/heads/b0016", |_| ())
+            .unwrap()
+            .is_some()
+    };
+    assert!(found());
+    for _ in 0..600 {
+        assert!(table.read_ref(b"refs/heads/zz", |_| ()).unwrap().is_none());
+    }
+    assert!(found());
+}
+
+/// The bytes of a table, from a source that looks up a ref while it reads.
+#[derive(Debug)]
+struct AskingSource {
+    bytes: MemorySource,
+    table: OnceLock<Weak<Table>>,
+    asking: AtomicBool,
+    asked: AtomicUsize,
+}
+
+impl BlockSource for AskingSource {
+    fn len(&self) -> u64 {
+        self.bytes.len()
+    }
+
+    fn read(&self, offset: u64, len: usize) -> reftable::Result<Bytes> {
+        if let Some(table) = self.table.get().and_then(Weak::upgrade) {
+            if !self.asking.swap(true, Ordering::SeqCst) {
+                assert!(table.read_ref(b"refs/none", |_| ())?.is_none());
+                self.asked.fetch_add(1, Ordering::SeqCst);
+                self.asking.store(false, Ordering::SeqCst);
+            }
+        }
+        self.bytes.read(offset, len)
+    }
+}
+
+/// A program that fills a cache may do that. The lookup that made the filter waited for itself.
+#[test]
+fn a_source_may_look_up_refs_of_its_own_table() {
+    let refs: Refs = (0..2000u64)
+        .map(|n| (format!("refs/heads/b{n:04}").into_bytes(), Some(n)))
+        .collect();
+    let source = Arc::new(AskingSource {
+        bytes: MemorySource::new(bytes_of(1, &refs, 256)),
+        table: OnceLock::new(),
+        asking: AtomicBool::new(false),
+        asked: AtomicUsize::new(0),
+    });
+    let table = Arc::new(Table::open(source.clone(), "table").unwrap());
+    source.table.set(Arc::downgrade(&table)).unwrap();
+    for n in 0..1500 {
+        let name = format!("refs/heads/a{n}");
+        assert!(table.read_ref(name.as_bytes(), |_| ()).unwrap().is_none());
+    }
+    for name in refs.keys() {
+        assert!(table.read_ref(name, |_| ()).unwrap().is_some());
+    }
+    assert!(source.asked.load(Ordering::SeqCst) > 0);
 }

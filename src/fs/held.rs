@@ -28,7 +28,7 @@ struct Mark {
 impl Mark {
     fn of(metadata: &Metadata) -> Option<Mark> {
         use std::os::unix::fs::MetadataExt;
-        Some(Mark {
+        (metadata.ino() != 0).then(|| Mark {
             device: metadata.dev(),
             inode: metadata.ino(),
             len: metadata.len(),
@@ -56,8 +56,8 @@ impl HeldFile for OpenFile {
     }
 }
 
-/// Holds an open file; `None` where its state cannot be told.
-pub(super) fn hold(file: File) -> Option<Held> {
-    let mark = Mark::of(&file.metadata().ok()?)?;
+/// Holds an open file; `None` where its state, `metadata`, cannot be told.
+pub(super) fn hold(file: File, metadata: &Metadata) -> Option<Held> {
+    let mark = Mark::of(metadata)?;
     Some(Arc::new(OpenFile { _file: file, mark }))
 }

@@ -76,7 +76,8 @@ pub type Held = Arc<dyn HeldFile>;
 /// A file that is never changed, only replaced, and that stays open: as long as it does, no other
 /// file can have its number, so that the same number means the same contents.
 pub trait HeldFile: Debug + Send + Sync {
-    /// Whether `path` leads to this file.
+    /// Whether `path` leads to this file, as far as the system knows at once: on a network it may
+    /// answer by what it knew a moment ago.
     fn is_at(&self, path: &Path) -> io::Result<bool>;
 }
 

@@ -4,7 +4,7 @@ use super::pending::{Name, OsPendingFile};
 use super::{Fs, Held, Mode, PendingFile, held, register};
 use crate::table::{BlockSource, FileSource};
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read};
 use std::path::Path;
@@ -25,8 +25,8 @@ impl Fs for OsFs {
     }
 
     fn read_held(&self, path: &Path, limit: u64) -> io::Result<(Vec<u8>, Option<Held>)> {
-        let (bytes, file) = read_whole(path, limit)?;
-        Ok((bytes, held::hold(file)))
+        let (bytes, file, metadata) = read_whole(path, limit)?;
+        Ok((bytes, held::hold(file, &metadata)))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn BlockSource>> {
@@ -91,22 +91,33 @@ impl Fs for OsFs {
     }
 }
 
-/// The bytes of a small file, and the file.
-fn read_whole(path: &Path, limit: u64) -> io::Result<(Vec<u8>, File)> {
+/// The bytes of a small file, the file, and what was said about it before it was read.
+fn read_whole(path: &Path, limit: u64) -> io::Result<(Vec<u8>, File, Metadata)> {
     let file = open_without_waiting(path)?;
-    let len = regular_len(&file)?;
+    let metadata = regular(&file)?;
+    let len = metadata.len();
     if len > limit {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
-    // The file is a whole one, which is only ever replaced: its length need not be found again by
-    // a read that gives nothing.
-    let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
-    (&file).take(len).read_to_end(&mut bytes)?;
-    Ok((bytes, file))
+    // One byte more than announced, which some file systems do not know exactly: a reader that
+    // gets less knows that it has seen the end.
+    let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0) + 1);
+    (&file)
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok((bytes, file, metadata))
 }
 
 /// Length in bytes of a file that has to be a regular one.
 pub(crate) fn regular_len(file: &File) -> io::Result<u64> {
+    Ok(regular(file)?.len())
+}
+
+/// What the system says about a file that has to be a regular one.
+fn regular(file: &File) -> io::Result<Metadata> {
     let metadata = file.metadata()?;
     if metadata.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -114,7 +125,7 @@ pub(crate) fn regular_len(file: &File) -> io::Result<u64> {
     if !metadata.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
-    Ok(metadata.len())
+    Ok(metadata)
 }
 
 /// Opens a file for reading. Opening a FIFO would wait until somebody writes to it, for ever

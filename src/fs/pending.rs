@@ -131,7 +131,9 @@ impl PendingFile for OsPendingFile {
 
     fn hold(&self) -> Option<Held> {
         // Another descriptor: closing this one is what sends the bytes to a server.
-        held::hold(self.file.as_ref()?.try_clone().ok()?)
+        let file = self.file.as_ref()?.try_clone().ok()?;
+        let metadata = file.metadata().ok()?;
+        held::hold(file, &metadata)
     }
 
     fn persist(&mut self, to: &Path) -> io::Result<()> {

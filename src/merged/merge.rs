@@ -110,20 +110,17 @@ impl<K: Kind> Merge<K> {
         if let Some(error) = &self.failed {
             return Err(error.again());
         }
-        if let Some(mut leader) = self.leader.take() {
+        // In its place: a source that panics leaves everything as it was.
+        if let Some(leader) = &mut self.leader {
             let more = leader.records.leave_block();
             self.kept = leader.records.shared();
             match more {
                 Ok(true) => {
-                    self.leader = Some(leader);
                     self.reorder();
                     return Ok(true);
                 }
-                Ok(false) => self.spent.push(leader),
-                Err(error) => {
-                    self.spent.push(leader);
-                    return self.remember(Err(error));
-                }
+                Ok(false) => self.spent.extend(self.leader.take()),
+                Err(error) => return self.remember(Err(error)),
             }
         }
         self.lead();
@@ -145,19 +142,21 @@ impl<K: Kind> Merge<K> {
     /// Steps over the records of older tables that have the current key.
     pub(super) fn skip_shadowed(&mut self) -> Result<()> {
         while self.tied {
-            let Some(Waiting { mut cursor, .. }) = self.waiting.pop() else {
+            let Some(next) = self.waiting.last_mut() else {
                 break;
             };
-            match cursor.records.advance() {
-                Ok(true) => {
-                    // Its key before was that of the leader.
-                    let shared = cursor.records.shared();
-                    self.insert(cursor, shared);
-                }
-                Ok(false) => self.spent.push(cursor),
-                Err(error) => {
-                    self.spent.push(cursor);
-                    return self.remember(Err(error));
+            let more = match next.cursor.records.advance() {
+                Ok(more) => more,
+                Err(error) => return self.remember(Err(error)),
+            };
+            if let Some(Waiting { cursor, .. }) = self.waiting.pop() {
+                match more {
+                    true => {
+                        // Its key before was that of the leader.
+                        let shared = cursor.records.shared();
+                        self.insert(cursor, shared);
+                    }
+                    false => self.spent.push(cursor),
                 }
             }
             self.find_tie();

@@ -40,14 +40,18 @@ impl<K: Kind> Shadow<K> {
     /// Goes to the next record; false at the end.
     #[inline(always)]
     pub(super) fn advance(&mut self) -> Result<bool> {
-        while self.merge.advance()? {
+        loop {
+            // Only now: until then the current record is that of the newest table.
+            if self.merge.is_tied() {
+                self.merge.skip_shadowed()?;
+            }
+            if !self.merge.advance()? {
+                return Ok(false);
+            }
             // A key that keeps so much of the one before it begins as that does.
             if self.merge.kept() < self.prefix.len() && self.is_beyond_prefix() {
                 self.merge.finish();
                 return Ok(false);
-            }
-            if self.merge.is_tied() {
-                self.merge.skip_shadowed()?;
             }
             let hidden =
                 self.hide_deletions && self.merge.current().is_some_and(SectionIter::is_deletion);
@@ -55,7 +59,6 @@ impl<K: Kind> Shadow<K> {
                 return Ok(true);
             }
         }
-        Ok(false)
     }
 
     fn is_beyond_prefix(&self) -> bool {

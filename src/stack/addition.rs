@@ -51,7 +51,7 @@ impl Addition {
         let list_lock = lock::lock_list_within(inner, timeout)?;
         // A2: its contents are those of the view.
         if when_outdated == WhenOutdated::Reload {
-            inner.reload()?;
+            inner.reload_locked()?;
         }
         let base = inner.snapshot();
         inner.check_current(&base)?;

@@ -16,7 +16,7 @@ impl Inner {
     /// table whose name other implementations might have given to a temporary file.
     pub(super) fn clean(&self) -> Result<()> {
         let _list_lock = lock::lock_list(self)?;
-        self.reload()?;
+        self.reload_locked()?;
         let snapshot = self.snapshot();
         let listed: HashSet<&str> = snapshot.names.iter().map(String::as_str).collect();
         let entries = self

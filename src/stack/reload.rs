@@ -116,12 +116,15 @@ impl Inner {
         held.is_some_and(|held| held.is_at(&path()).unwrap_or(false))
     }
 
-    /// Fails unless the list on disk is that of `base`.
+    /// Fails unless the list on disk is that of `base`. The list must be locked.
+    ///
+    /// It is read: who writes on must not trust what the system remembers of a file, which on a
+    /// network another machine may have replaced.
     pub(super) fn check_current(&self, base: &Snapshot) -> Result<()> {
-        if self.is_list_of(base) || self.read_list()?.names == base.names {
-            return Ok(());
+        match self.read_list()?.names == base.names {
+            true => Ok(()),
+            false => Err(self.outdated()),
         }
-        Err(self.outdated())
     }
 
     /// The error for a view that others have overtaken.
@@ -137,6 +140,15 @@ impl Inner {
     /// them. Then another look is due; only if the list still names a missing table, or never
     /// comes to rest, the table counts as lost.
     pub(super) fn reload(&self) -> Result<bool> {
+        self.reload_if(|current| !self.is_list_of(current))
+    }
+
+    /// As [`Inner::reload`], while the list is locked: it is read in any case.
+    pub(super) fn reload_locked(&self) -> Result<bool> {
+        self.reload_if(|_| true)
+    }
+
+    fn reload_if(&self, may_differ: impl Fn(&Snapshot) -> bool) -> Result<bool> {
         let fs = &self.options.fs;
         let start = fs.now();
         let mut pause = Duration::ZERO;
@@ -147,9 +159,9 @@ impl Inner {
             // thread got on.
             let seen = self.view().clone();
             let current = &seen.snapshot;
-            let list = match self.is_list_of(current) {
-                true => None,
-                false => Some(self.read_list()?).filter(|list| list.names != current.names),
+            let list = match may_differ(current) {
+                true => Some(self.read_list()?).filter(|list| list.names != current.names),
+                false => None,
             };
             let Some(list) = list else {
                 if self.confirm(current) {

@@ -28,12 +28,15 @@ pub(crate) struct LazyDirectory {
 
 impl LazyDirectory {
     /// The directory, if it has been made or it is time to.
+    ///
+    /// One caller makes it, and nobody waits: the source of a table may be a program's, and look
+    /// up a ref in the same table.
     pub(crate) fn get(&self, make: impl FnOnce() -> Option<Directory>) -> Option<&Directory> {
-        match self.directory.get() {
-            Some(directory) => directory.as_ref(),
-            None if self.lookups.fetch_add(1, Ordering::Relaxed) < LOOKUPS_BEFORE_DECODING => None,
-            None => self.directory.get_or_init(make).as_ref(),
+        let due = || self.lookups.fetch_add(1, Ordering::Relaxed) == LOOKUPS_BEFORE_DECODING;
+        if self.directory.get().is_none() && due() {
+            let _ = self.directory.set(make());
         }
+        self.directory.get()?.as_ref()
     }
 }
 
@@ -101,6 +104,8 @@ impl Table {
         let mut inflater = Inflater::default();
         let mut level = self.decode_root(section, root).ok()??;
         let mut above = 0;
+        // Levels that share blocks would take longer than the table is large.
+        let mut left = self.file_len();
         loop {
             let (_, first) = level.blocks.first()?;
             let block = self.any_block_at(*first, &mut inflater).ok()?;
@@ -116,6 +121,7 @@ impl Table {
                 let block = self
                     .block_at(*position, BlockType::Index, &mut inflater)
                     .ok()?;
+                left = left.checked_sub(block.stored_len)?;
                 self.list_block(&block, section, &mut below).ok()??;
             }
             above = level.blocks.len();

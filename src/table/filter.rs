@@ -33,7 +33,7 @@ const BITS_SET: u32 = 6;
 #[derive(Debug, Default)]
 pub(super) struct LazyFilter {
     misses: AtomicU64,
-    /// `None` if the table cannot be read to its end, or has too many names.
+    /// `None` if the table cannot be read to its end, is damaged, or has too many names.
     filter: OnceLock<Option<Filter>>,
 }
 
@@ -45,13 +45,13 @@ impl LazyFilter {
     }
 
     /// Notes that a name was looked for in vain.
+    ///
+    /// One caller makes the filter, and nobody waits: the source of a table may be a program's, and
+    /// look up a ref in the same table.
     pub(super) fn note_miss(&self, table: &Table) {
-        if self.filter.get().is_some() {
-            return;
-        }
-        let misses = self.misses.fetch_add(1, Ordering::Relaxed);
-        if misses >= (table.file_len() / BYTES_PER_LOOKUP).max(LEAST_MISSES) {
-            self.filter.get_or_init(|| make(table).ok().flatten());
+        let due = (table.file_len() / BYTES_PER_LOOKUP).max(LEAST_MISSES);
+        if self.filter.get().is_none() && self.misses.fetch_add(1, Ordering::Relaxed) == due {
+            let _ = self.filter.set(make(table).ok().flatten());
         }
     }
 }
@@ -120,6 +120,9 @@ fn hash(name: &[u8]) -> u64 {
 }
 
 /// The filter of all names of a table; `None` if they are too many.
+///
+/// A lookup enters a block at a restart. Where damage lets this walk step over one, the lookup
+/// sees names that it does not, and there is no filter.
 fn make(table: &Table) -> Result<Option<Filter>> {
     let Some(section) = table.section(BlockType::Ref) else {
         return Ok(None);
@@ -132,11 +135,20 @@ fn make(table: &Table) -> Result<Option<Filter>> {
     let mut next = Some(table.block_at(section.start, BlockType::Ref, &mut inflater)?);
     while let Some(block) = next {
         let flaw = |flaw| block.error(table.name(), flaw);
+        block.check_restarts().map_err(flaw)?;
         records.enter(&block);
-        while records.advance(&block, &context).map_err(flaw)? {
+        let mut restarts = 0;
+        loop {
+            let start = records.next_offset();
+            if !records.advance(&block, &context).map_err(flaw)? {
+                break;
+            }
             hashes.push(hash(records.key()));
+            if restarts < block.restart_count && block.restart(restarts).map_err(flaw)? == start {
+                restarts = restarts.saturating_add(1);
+            }
         }
-        if hashes.len() > MAX_NAMES {
+        if restarts < block.restart_count || hashes.len() > MAX_NAMES {
             return Ok(None);
         }
         next = table.next_block(&block, BlockType::Ref, &mut inflater)?;

@@ -118,15 +118,15 @@ impl<K: Kind> SectionIter<K> {
         if self.block.is_none() {
             return Ok(false);
         }
-        let block = std::mem::replace(&mut self.block, Block::none());
         self.blocks = self.blocks.saturating_add(1);
         if self.blocks == BLOCKS_BEFORE_SCAN {
             self.table.expect_scan();
         }
         let Some(next) = self
             .table
-            .next_block(&block, K::BLOCK, &mut self.inflater)?
+            .next_block(&self.block, K::BLOCK, &mut self.inflater)?
         else {
+            self.block = Block::none();
             return Ok(false);
         };
         let flaw = |flaw| next.error(self.table.name(), flaw);

@@ -43,13 +43,16 @@ pub(super) unsafe fn give_ref(
     record: &RefRecord<'_>,
     out: *mut reftable_ref_record,
 ) -> Result<(), Code> {
-    // SAFETY: contract 1.
-    let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
+    if out.is_null() {
+        return Err(Code::MISUSE);
+    }
     let name = Text::new(record.name)?;
     let target = match record.value {
         RefValue::Symref(target) => Some(Text::new(target)?),
         _ => None,
     };
+    // SAFETY: contract 1. Only now: the functions that allocate are the program's.
+    let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
     // SAFETY: contract 4.
     unsafe { out.clear() };
     (out.refname, out.refname_cap) = name.give();
@@ -99,13 +102,16 @@ pub(super) unsafe fn give_log(
     record: &LogRecord<'_>,
     out: *mut reftable_log_record,
 ) -> Result<(), Code> {
-    // SAFETY: contract 1.
-    let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
+    if out.is_null() {
+        return Err(Code::MISUSE);
+    }
     let name = Text::new(record.name)?;
     let entry = match &record.value {
         LogValue::Deletion => None,
         LogValue::Update(update) => Some((Entry::new(update)?, update)),
     };
+    // SAFETY: contract 1. Only now: the functions that allocate are the program's.
+    let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
     // SAFETY: contract 4.
     unsafe { out.clear() };
     (out.refname, out.refname_cap) = name.give();

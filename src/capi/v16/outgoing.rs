@@ -30,8 +30,9 @@ pub(super) unsafe fn give_ref(
     record: &RefRecord<'_>,
     out: *mut reftable_ref_record,
 ) -> Result<(), Code> {
-    // SAFETY: contract 1.
-    let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
+    if out.is_null() {
+        return Err(Code::MISUSE);
+    }
     let name = text(record.name)?;
     let (value, peeled, target) = match record.value {
         RefValue::Deletion => (None, None, None),
@@ -39,6 +40,8 @@ pub(super) unsafe fn give_ref(
         RefValue::Peeled { id: tag, peeled } => (Some(id(tag)?), Some(id(peeled)?), None),
         RefValue::Symref(target) => (None, None, Some(text(target)?)),
     };
+    // SAFETY: contract 1. Only now: the functions that allocate are the program's.
+    let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
     // SAFETY: contract 4.
     unsafe { out.clear() };
     let raw = |block: Option<Block>| block.map_or(null_mut(), Block::into_raw);
@@ -60,13 +63,16 @@ pub(super) unsafe fn give_log(
     record: &LogRecord<'_>,
     out: *mut reftable_log_record,
 ) -> Result<(), Code> {
-    // SAFETY: contract 1.
-    let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
+    if out.is_null() {
+        return Err(Code::MISUSE);
+    }
     let name = text(record.name)?;
     let entry = match &record.value {
         LogValue::Deletion => None,
         LogValue::Update(update) => Some(Entry::new(update)?),
     };
+    // SAFETY: contract 1. Only now: the functions that allocate are the program's.
+    let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
     // SAFETY: contract 4.
     unsafe { out.clear() };
     out.ref_name = name.into_raw().cast();
