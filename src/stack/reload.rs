@@ -1,7 +1,7 @@
 //! Loading the list and the tables it names.
 
 use super::Inner;
-use super::list::{LIST, LIST_LIMIT, malformed, parse};
+use super::list::{LIST, LIST_LIMIT, encode, malformed, parse};
 use super::lock::longer_pause;
 use super::publish::Committed;
 use crate::error::{Error, Result};
@@ -89,18 +89,21 @@ impl Inner {
 
     /// The list on disk; a missing list or folder is an empty stack.
     pub(super) fn read_list(&self) -> Result<List> {
+        let Some((bytes, file)) = self.read_list_bytes()? else {
+            return Ok(List::default());
+        };
+        if self.options.whole_lists && bytes.last().is_some_and(|&last| last != b'\n') {
+            return Err(malformed(bytes.len() as u64, "the last line has no end"));
+        }
+        let names = parse(&bytes)?;
+        Ok(List { names, file })
+    }
+
+    fn read_list_bytes(&self) -> Result<Option<(Vec<u8>, Option<Held>)>> {
         let path = self.dir.join(LIST);
         match self.options.fs.read_held(&path, LIST_LIMIT) {
-            Ok((bytes, _))
-                if self.options.whole_lists && bytes.last().is_some_and(|&last| last != b'\n') =>
-            {
-                Err(malformed(bytes.len() as u64, "the last line has no end"))
-            }
-            Ok((bytes, file)) => {
-                let names = parse(&bytes)?;
-                Ok(List { names, file })
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(List::default()),
+            Ok(read) => Ok(Some(read)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
                 Err(malformed(LIST_LIMIT, "more bytes than a list can have"))
             }
@@ -121,7 +124,13 @@ impl Inner {
     /// It is read: who writes on must not trust what the system remembers of a file, which on a
     /// network another machine may have replaced.
     pub(super) fn check_current(&self, base: &Snapshot) -> Result<()> {
-        match self.read_list()?.names == base.names {
+        // Nearly always the list is as we would write it.
+        let read = self.read_list_bytes()?;
+        let same = match &read {
+            Some((bytes, _)) => encode(&base.names).is_ok_and(|list| list == *bytes),
+            None => base.names.is_empty(),
+        };
+        match same || self.read_list()?.names == base.names {
             true => Ok(()),
             false => Err(self.outdated()),
         }
