@@ -45,5 +45,6 @@ mod git;
 pub(crate) mod guard;
 pub(crate) mod handle;
 pub(crate) mod held_table;
+pub(crate) mod pass;
 #[cfg(not(feature = "abi-git"))]
 mod v16;

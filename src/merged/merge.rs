@@ -62,7 +62,7 @@ impl<K: Kind> Merge<K> {
     /// Goes in front of the first record at or after `key`.
     pub(super) fn seek(&mut self, key: &[u8]) -> Result<()> {
         self.failed = None;
-        self.retire_all();
+        self.finish();
         let result = self.seek_cursors(key);
         self.remember(result)
     }
@@ -228,13 +228,8 @@ impl<K: Kind> Merge<K> {
         self.waiting.insert(at, Waiting { cursor, shared });
     }
 
-    /// Goes to the end.
+    /// Goes to the end: puts all cursors aside.
     pub(super) fn finish(&mut self) {
-        self.retire_all();
-    }
-
-    /// Puts all cursors aside.
-    fn retire_all(&mut self) {
         let waiting = self.waiting.drain(..).map(|waiting| waiting.cursor);
         self.spent.extend(waiting.chain(self.leader.take()));
         self.tied = false;
@@ -245,7 +240,7 @@ impl<K: Kind> Merge<K> {
     fn remember<T>(&mut self, result: Result<T>) -> Result<T> {
         if let Err(error) = &result {
             self.failed = Some(error.again());
-            self.retire_all();
+            self.finish();
         }
         result
     }

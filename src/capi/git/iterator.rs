@@ -9,6 +9,7 @@ use super::{Status, status};
 use crate::capi::error::Code;
 use crate::capi::guard::guard;
 use crate::capi::handle::{self, Handle};
+use crate::capi::pass::pass;
 use crate::error::Result as CoreResult;
 use crate::merged::{MergedLogIter, MergedRefIter, MergedTable};
 use crate::record::{LogRecord, Logs, RefRecord, Refs};
@@ -110,16 +111,6 @@ impl ObjectWalk {
             }
         }
         Ok(false)
-    }
-}
-
-/// Gives a record to `give`; whether there was one. The record goes on as a reference, as moving it
-/// takes longer than reading it.
-#[inline]
-fn pass<R>(record: Option<R>, give: impl FnOnce(&R) -> Result<(), Code>) -> Result<bool, Code> {
-    match record {
-        Some(record) => give(&record).map(|()| true),
-        None => Ok(false),
     }
 }
 

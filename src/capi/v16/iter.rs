@@ -6,6 +6,7 @@ use super::{Status, status};
 use crate::capi::error::Code;
 use crate::capi::guard::guard;
 use crate::capi::handle::{self, Handle};
+use crate::capi::pass::pass;
 use crate::merged::{MergedLogIter, MergedRefIter};
 use crate::record::{LogRecord, LogRecordBuf, RefRecord, RefRecordBuf};
 use crate::table::{LogIter, RefIter, RefsFor};
@@ -126,16 +127,6 @@ impl From<LogIter> for State {
 impl From<MergedLogIter> for State {
     fn from(logs: MergedLogIter) -> State {
         LogCursor::Merged(logs).into()
-    }
-}
-
-/// Gives a record to `give`; whether there was one. The record goes on as a reference, as moving it
-/// takes longer than reading it.
-#[inline]
-fn pass<R>(record: Option<R>, give: impl FnOnce(&R) -> Result<(), Code>) -> Result<bool, Code> {
-    match record {
-        Some(record) => give(&record).map(|()| true),
-        None => Ok(false),
     }
 }
 
