@@ -89,9 +89,13 @@ impl Inner {
 
     /// The list on disk; a missing list or folder is an empty stack.
     pub(super) fn read_list(&self) -> Result<List> {
-        let Some((bytes, file)) = self.read_list_bytes()? else {
-            return Ok(List::default());
-        };
+        match self.read_list_bytes()? {
+            Some(read) => self.parse_list(read),
+            None => Ok(List::default()),
+        }
+    }
+
+    fn parse_list(&self, (bytes, file): (Vec<u8>, Option<Held>)) -> Result<List> {
         if self.options.whole_lists && bytes.last().is_some_and(|&last| last != b'\n') {
             return Err(malformed(bytes.len() as u64, "the last line has no end"));
         }
@@ -124,13 +128,13 @@ impl Inner {
     /// It is read: who writes on must not trust what the system remembers of a file, which on a
     /// network another machine may have replaced.
     pub(super) fn check_current(&self, base: &Snapshot) -> Result<()> {
-        // Nearly always the list is as we would write it.
-        let read = self.read_list_bytes()?;
-        let same = match &read {
-            Some((bytes, _)) => encode(&base.names).is_ok_and(|list| list == *bytes),
+        let same = match self.read_list_bytes()? {
+            // Nearly always the list is as we would write it.
+            Some((bytes, _)) if encode(&base.names).is_ok_and(|list| list == bytes) => true,
+            Some(read) => self.parse_list(read)?.names == base.names,
             None => base.names.is_empty(),
         };
-        match same || self.read_list()?.names == base.names {
+        match same {
             true => Ok(()),
             false => Err(self.outdated()),
         }
