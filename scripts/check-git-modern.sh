@@ -74,54 +74,12 @@ export LC_ALL
 
 # --- the source -------------------------------------------------------------
 
-fetch () {
-	[ -n "$package" ] || no_source "Debian has no source of git $version any more; give GIT_SOURCE"
-	command -v apt-get >/dev/null || no_source "no apt-get; give GIT_SOURCE"
-	apt=$CACHE/apt-$suite
-	mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/parts" "$home/dl"
-	uri=${DEB_URI:-$(apt-get update --print-uris 2>/dev/null |
-		sed -n "s/^'\([^']*\/debian\)\/dists\/[^']*\/InRelease'.*/\1/p" | head -n 1)}
-	[ -n "$uri" ] || no_source "apt has no archive configured; give DEB_URI or GIT_SOURCE"
-	keys=
-	for file in /usr/share/keyrings/debian-archive-keyring.gpg \
-		/usr/share/keyrings/debian-archive-keyring.pgp; do
-		[ -f "$file" ] && keys=$file && break
-	done
-	{
-		echo "Types: deb-src"
-		echo "URIs: $uri"
-		echo "Suites: $suite"
-		echo "Components: main"
-		[ -z "$keys" ] || echo "Signed-By: $keys"
-	} >"$apt/parts/source.sources"
-	set -- \
-		-o Dir::Etc::SourceList=/dev/null \
-		-o Dir::Etc::SourceParts="$apt/parts" \
-		-o Dir::State::Lists="$apt/lists" \
-		-o Dir::Cache="$apt" \
-		-o Dir::Cache::Archives="$apt/archives" \
-		-o APT::Sandbox::User=root
-	say "getting $package"
-	{
-		apt-get "$@" -q update &&
-		(cd "$home/dl" && apt-get "$@" -q source --download-only "$package")
-	} >"$apt/log" 2>&1 || { tail -n 5 "$apt/log" >&2; no_source "could not get $package; give GIT_SOURCE"; }
-}
-
-unpack () {
+[ -f "$home/src/GIT-VERSION-GEN" ] || {
+	[ -n "$package${GIT_SOURCE-}" ] || no_source "Debian has no source of git $version any more; give GIT_SOURCE"
+	say "getting git $version"
 	rm -rf "$home/src"
-	mkdir -p "$home/src"
-	if [ -n "${GIT_SOURCE-}" ]; then
-		[ -f "$GIT_SOURCE/GIT-VERSION-GEN" ] || die "no source of git: $GIT_SOURCE"
-		[ ! -e "$GIT_SOURCE/git.o" ] || die "has been built in: $GIT_SOURCE"
-		cp -a "$GIT_SOURCE/." "$home/src"
-	else
-		ls "$home"/dl/*.orig.tar.* >/dev/null 2>&1 || fetch
-		tar -xf "$(ls "$home"/dl/*.orig.tar.* | head -n 1)" -C "$home/src" --strip-components=1
-	fi
+	"$root/scripts/git-source.sh" "$package" "$suite" "$home/src" || exit
 }
-
-[ -f "$home/src/GIT-VERSION-GEN" ] || unpack
 
 # --- the programs -----------------------------------------------------------
 
