@@ -57,7 +57,7 @@ impl HeldFile for OpenFile {
 }
 
 /// Holds an open file; `None` where its state, `metadata`, cannot be told.
-pub(super) fn hold(file: File, metadata: &Metadata) -> Option<Held> {
+pub(crate) fn hold(file: File, metadata: &Metadata) -> Option<Held> {
     let mark = Mark::of(metadata)?;
     Some(Arc::new(OpenFile { _file: file, mark }))
 }

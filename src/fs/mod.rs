@@ -8,7 +8,7 @@
 mod disk;
 #[doc(hidden)]
 pub mod fault;
-mod held;
+pub(crate) mod held;
 pub(crate) mod mmap;
 mod os;
 mod pending;

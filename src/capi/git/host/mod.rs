@@ -9,22 +9,22 @@ mod calls;
 mod map;
 
 use super::options::Fsync;
-use crate::fs::{Fs, Mode, OsFs, PendingFile};
+use crate::fs::{Fs, Held, Mode, OsFs, PendingFile, held};
 use crate::table::{BlockSource, FileSource};
 use calls::{
     flock_acquire, flock_close, flock_commit, flock_release, reftable_rand, tmpfile_close,
     tmpfile_delete, tmpfile_from_pattern, tmpfile_rename,
 };
 use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_long, c_void};
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::ptr::null_mut;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// A temporary file or a lock, as git's functions have it. Both have one layout.
@@ -58,24 +58,6 @@ pub(super) struct HostFs {
     lock_timeout_ms: c_long,
     /// The function of the options that makes a file durable, before git 2.54.
     fsync: Option<Fsync>,
-    list: Mutex<Option<SeenList>>,
-}
-
-/// The list as it was read last. As long as the file is open no other one can have its number, and
-/// lists are replaced, never changed, so the same number means the same contents.
-#[derive(Debug)]
-struct SeenList {
-    path: PathBuf,
-    _file: File,
-    device: u64,
-    inode: u64,
-    bytes: Vec<u8>,
-}
-
-impl SeenList {
-    fn is(&self, path: &Path, found: &Metadata) -> bool {
-        self.path == path && self.device == found.dev() && self.inode == found.ino()
-    }
 }
 
 impl HostFs {
@@ -84,7 +66,6 @@ impl HostFs {
         Arc::new(HostFs {
             lock_timeout_ms,
             fsync,
-            list: Mutex::new(None),
         })
     }
 }
@@ -103,28 +84,11 @@ fn check(result: c_int) -> io::Result<()> {
 
 impl Fs for HostFs {
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(seen) = &*list {
-            if seen.is(path, &fs::metadata(path)?) {
-                return Ok(seen.bytes.clone());
-            }
-        }
-        *list = None;
-        let file = File::open(path)?;
-        let found = file.metadata()?;
-        if found.len() > limit {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        let mut bytes = Vec::new();
-        io::Read::read_to_end(&mut &file, &mut bytes)?;
-        *list = Some(SeenList {
-            path: path.to_path_buf(),
-            device: found.dev(),
-            inode: found.ino(),
-            _file: file,
-            bytes: bytes.clone(),
-        });
-        Ok(bytes)
+        OsFs.read(path, limit)
+    }
+
+    fn read_held(&self, path: &Path, limit: u64) -> io::Result<(Vec<u8>, Option<Held>)> {
+        OsFs.read_held(path, limit)
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn BlockSource>> {
@@ -286,6 +250,12 @@ impl PendingFile for HostPending {
         };
     }
 
+    fn hold(&self) -> Option<Held> {
+        let file = self.file().ok()?.try_clone().ok()?;
+        let metadata = file.metadata().ok()?;
+        held::hold(file, &metadata)
+    }
+
     fn persist(&mut self, to: &Path) -> io::Result<()> {
         let target = c_path(to.as_os_str())?;
         match self.kind {
@@ -295,8 +265,8 @@ impl PendingFile for HostPending {
             }
             // SAFETY: a lock that is held.
             Kind::Lock => check(unsafe { flock_commit(&raw mut self.host) })?,
-            // SAFETY: a file that is held, and a string for the call.
             Kind::Temporary => {
+                // SAFETY: a file that is held, and a string for the call.
                 check(unsafe { tmpfile_rename(&raw mut self.host, target.as_ptr()) })?;
             }
         }
