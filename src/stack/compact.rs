@@ -156,6 +156,8 @@ impl Inner {
         for table in tables.iter().filter(|_| grow) {
             options.block_size = options.block_size.max(table.block_size());
         }
+        // Each is read once: mapped, all their pages would be in memory at the end.
+        let tables = tables.iter().map(Table::read_ahead).collect();
         let view = MergedTable::new(tables, options.hash)?;
         let range = (view.min_update_index(), view.max_update_index());
         loop {

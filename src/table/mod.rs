@@ -20,6 +20,7 @@ mod iter;
 mod load;
 mod objects;
 mod output;
+mod read_ahead;
 mod refs_for;
 mod source;
 mod split;

@@ -1,5 +1,6 @@
 //! Where the bytes of a table come from.
 
+use super::read_ahead::PIECE;
 use crate::error::{Error, Result};
 use crate::fs::{mmap, open_without_waiting, regular_len};
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// several threads, all are.
 const SMALL_FILE: u64 = if cfg!(unix) { 16 << 10 } else { u64::MAX };
 /// A file of which so many single blocks were read is mapped: a map costs as much as about this
-/// many reads.
+/// many reads. Long pieces do not count, who reads them does not want a map.
 const READS_BEFORE_MAP: u32 = 24;
 
 /// The bytes of a table.
@@ -118,7 +119,7 @@ impl BlockSource for FileSource {
     }
 
     fn read(&self, offset: u64, len: usize) -> Result<Bytes> {
-        let many = || self.reads.fetch_add(1, Ordering::Relaxed) >= READS_BEFORE_MAP;
+        let many = || len < PIECE && self.reads.fetch_add(1, Ordering::Relaxed) >= READS_BEFORE_MAP;
         let whole = match self.whole.get() {
             None if many() => self.whole(),
             _ => self.whole.get().and_then(Option::as_ref),
