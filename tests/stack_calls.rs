@@ -18,6 +18,7 @@ use std::time::Duration;
 
 const EIO: i32 = 5;
 const EACCES: i32 = 13;
+const EEXIST: i32 = 17;
 
 fn count(fs: &FaultFs, since: usize, action: Action) -> usize {
     let operations = fs.operations_since(since);
@@ -55,6 +56,33 @@ fn small_table_is_not_read_back() {
         add(&stack, name).unwrap();
         assert_eq!(count(&fs, since, Action::Open), 0, "{name}");
     }
+}
+
+/// Without syncs a small table is made under its final name, a third of what a small transaction
+/// asked of the system. A name that is taken is not used.
+#[test]
+fn small_table_that_is_not_synced_is_not_renamed() {
+    let fs = FaultFs::new(Path::new(DIR));
+    let mut options = options(&fs);
+    options.durability = Durability::Unsynced;
+    let stack = Stack::open(DIR, options).unwrap();
+    add(&stack, "refs/a").unwrap();
+    let since = fs.count();
+    let mut taken = 2;
+    fs.inject(move |operation| {
+        let is_table = operation.path.extension().is_some_and(|end| end == "ref");
+        let refused = operation.action == Action::Create && is_table && taken > 0;
+        taken -= u32::from(refused);
+        refused.then_some(Fault::Error(EEXIST))
+    });
+    add(&stack, "refs/b").unwrap();
+    assert_eq!(count(&fs, since, Action::Persist), 1, "that of the list");
+    assert_eq!(count(&fs, since, Action::Sync), 0);
+    assert_eq!(count(&fs, since, Action::Create), 4, "lock and three names");
+    fs.clear();
+    let since = fs.count();
+    add(&stack, "refs/c").unwrap();
+    assert_eq!(count(&fs, since, Action::Create), 2);
 }
 
 /// Who waits for long asks seldom: a second is the longest pause, and pauses grow to it soon.

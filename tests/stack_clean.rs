@@ -88,6 +88,40 @@ fn files_that_a_compaction_may_be_writing_stay() {
     assert!(lock.exists());
 }
 
+/// What a killed writer left of a table goes, and what only looks like that stays: a damaged table,
+/// one that the stack has yet to reach, and one that a compaction may be writing.
+#[test]
+fn beginnings_of_tables_are_removed_and_damaged_tables_are_not() {
+    let dir = scratch();
+    let tables = litter(dir.path());
+    let whole = std::fs::read(dir.path().join(ORPHAN)).unwrap();
+    let cut = |bytes: &[u8], name: &str| std::fs::write(dir.path().join(name), bytes).unwrap();
+    let mut damaged = whole.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    cut(&damaged, "0x000000000001-0x000000000002-0000000d.ref");
+    cut(&whole[..40], "0x000000000003-0x000000000003-0000000e.ref");
+    let beginnings = [
+        ("0x000000000001-0x000000000002-0000000a.ref", 0),
+        ("0x000000000001-0x000000000002-0000000b.ref", 40),
+        (
+            "0x000000000001-0x000000000002-0000000c.ref",
+            whole.len() - 1,
+        ),
+    ];
+    for (name, len) in beginnings {
+        cut(&whole[..len], name);
+    }
+    let lock = dir.path().join(format!("{}.lock", tables[0]));
+    std::fs::write(&lock, "").unwrap();
+    assert_eq!(cleaned(dir.path()), [ORPHAN]);
+    std::fs::remove_file(lock).unwrap();
+    let gone = cleaned(dir.path());
+    for (name, _) in beginnings {
+        assert!(gone.iter().any(|file| file == name), "{name}");
+    }
+    assert_eq!(gone.len(), beginnings.len() + 4, "{gone:?}");
+}
+
 #[test]
 fn locked_list_is_left_alone() {
     let dir = scratch();

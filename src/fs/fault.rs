@@ -313,6 +313,10 @@ impl Fs for FaultFs {
         }))
     }
 
+    fn create_named(&self, path: &Path, mode: Mode) -> io::Result<Option<Box<dyn PendingFile>>> {
+        self.create(path, mode).map(Some)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.perform(Action::Remove, path, |disk| disk.remove(path))
     }
@@ -390,8 +394,10 @@ impl PendingFile for FaultFile {
             return Err(io::Error::other("the file already has its final name"));
         }
         let (file, from) = (self.file, &self.path);
-        self.fs
-            .perform(Action::Persist, to, |disk| disk.rename(file, from, to))?;
+        if from != to {
+            self.fs
+                .perform(Action::Persist, to, |disk| disk.rename(file, from, to))?;
+        }
         self.pending = false;
         self.path = to.to_path_buf();
         Ok(())

@@ -48,6 +48,14 @@ pub trait Fs: Debug + Send + Sync {
         self.create(path, mode)
     }
 
+    /// Makes a file that has its final name from the start, which [`PendingFile::persist`] to this very
+    /// name only ends to be pending. Fails as [`Fs::create`] does; `None` where files get their
+    /// final names by renaming alone.
+    fn create_named(&self, path: &Path, mode: Mode) -> io::Result<Option<Box<dyn PendingFile>>> {
+        let _ = (path, mode);
+        Ok(None)
+    }
+
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
@@ -112,7 +120,7 @@ pub trait PendingFile: Debug + Send {
         None
     }
 
-    /// Closes the file and renames it to `to`, replacing what is there. On failure the file is
-    /// still pending.
+    /// Closes the file and renames it to `to`, replacing what is there, unless it is there
+    /// already. On failure the file is still pending.
     fn persist(&mut self, to: &Path) -> io::Result<()>;
 }

@@ -44,6 +44,10 @@ impl Fs for OsFs {
         Ok(Box::new(OsPendingFile::create(path, mode, Name::Unique)?))
     }
 
+    fn create_named(&self, path: &Path, mode: Mode) -> io::Result<Option<Box<dyn PendingFile>>> {
+        self.create_unique(path, mode).map(Some)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }
@@ -100,15 +104,28 @@ fn read_whole(path: &Path, limit: u64) -> io::Result<(Vec<u8>, File, Metadata)> 
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     // One byte more than announced, which some file systems do not know exactly: a reader that
-    // gets less knows that it has seen the end.
-    let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0) + 1);
-    (&file)
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)?;
+    // gets as many as announced knows that it has seen the end.
+    let announced = usize::try_from(len).unwrap_or(0);
+    let mut bytes = vec![0; announced + 1];
+    let read = read_some(&file, &mut bytes)?;
+    bytes.truncate(read);
+    if read != announced {
+        let left = limit.saturating_add(1).saturating_sub(read as u64);
+        (&file).take(left).read_to_end(&mut bytes)?;
+    }
     if bytes.len() as u64 > limit {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     Ok((bytes, file, metadata))
+}
+
+fn read_some(mut file: &File, bytes: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match file.read(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
 }
 
 /// Length in bytes of a file that has to be a regular one.

@@ -143,6 +143,10 @@ impl PendingFile for OsPendingFile {
         // Held over the rename: the end of the process must neither miss the file nor, after the
         // rename, remove what another process has made under the old name.
         let mut register = register();
+        if self.path == to {
+            self.file = None;
+            return self.renamed(Ok(()), to, &mut register);
+        }
         if !self.identity.is_at(&self.path)? {
             return Err(io::Error::other("another file has taken its name"));
         }

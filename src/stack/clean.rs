@@ -1,12 +1,16 @@
 //! Removes what crashes left behind.
 
-use super::list::{LIST, LOCK_SUFFIX, is_table_name, is_temporary_name};
+use super::compact::frame;
+use super::list::{LIST, LOCK_SUFFIX, is_table_name, is_temporary_name, largest_update_index};
 use super::publish::sync_dir;
 use super::{Inner, lock};
 use crate::error::{Error, Result};
-use crate::table::Table;
+use crate::format::MAGIC;
+use crate::hash::HashId;
+use crate::table::{BlockSource, Table};
 use std::collections::HashSet;
 use std::io;
+use std::sync::Arc;
 
 impl Inner {
     /// Removes unlisted tables and temporary files that no writer can be making.
@@ -35,7 +39,7 @@ impl Inner {
             name => {
                 name.ends_with(".ref")
                     && (!compacting || is_table_name(name))
-                    && self.is_superseded(name, snapshot.merged.max_update_index())
+                    && self.is_superseded(name, snapshot.merged.max_update_index(), compacting)
             }
         };
         let stale: Vec<&str> = names.into_iter().filter(is_stale).collect();
@@ -60,10 +64,32 @@ impl Inner {
 
     /// Whether a file is a table whose transactions the stack is past. What cannot be read is
     /// left for a person to look at, and so is what is newer than the stack.
-    fn is_superseded(&self, name: &str, max_update_index: u64) -> bool {
+    fn is_superseded(&self, name: &str, max_update_index: u64, compacting: bool) -> bool {
         let Ok(source) = self.options.fs.open(&self.dir.join(name)) else {
             return false;
         };
-        Table::open(source, name).is_ok_and(|table| table.max_update_index() <= max_update_index)
+        match Table::open(Arc::clone(&source), name) {
+            Ok(table) => table.max_update_index() <= max_update_index,
+            // A compaction of another implementation may be writing it.
+            Err(_) if compacting => false,
+            Err(_) => {
+                largest_update_index(name).is_some_and(|max| max <= max_update_index)
+                    && is_cut_off(&*source).unwrap_or(false)
+            }
+        }
     }
+}
+
+/// Whether a file ends before the footer of a table begins, as that of a writer that was killed.
+/// A damaged table, which somebody may want to look at, has a footer.
+fn is_cut_off(source: &dyn BlockSource) -> Result<bool> {
+    let mut has_footer = false;
+    for hash in [HashId::Sha1, HashId::Sha256] {
+        let (header, footer) = frame(hash);
+        if source.len() >= header + footer {
+            let start = source.read(source.len() - footer, MAGIC.len())?;
+            has_footer |= start == MAGIC[..];
+        }
+    }
+    Ok(!has_footer)
 }

@@ -198,7 +198,7 @@ impl Inner {
 }
 
 /// Sizes of header and footer in bytes.
-fn frame(hash: HashId) -> (u64, u64) {
+pub(super) fn frame(hash: HashId) -> (u64, u64) {
     match hash {
         HashId::Sha1 => (24, 68),
         HashId::Sha256 => (28, 72),

@@ -94,6 +94,14 @@ pub(crate) fn is_table_name(name: &str) -> bool {
     name.strip_suffix(".ref").is_some_and(is_range)
 }
 
+/// The largest update index of the table to which git or this library may have given `name`, as far
+/// as the name tells.
+pub(super) fn largest_update_index(name: &str) -> Option<u64> {
+    let range = name.strip_suffix(".ref").filter(|_| is_table_name(name))?;
+    let max = range.split('-').nth(1)?.strip_prefix("0x")?;
+    u64::from_str_radix(max, 16).ok()
+}
+
 /// Whether git or this library may have given `name` to a table being written.
 pub(crate) fn is_temporary_name(name: &str) -> bool {
     name.rsplit_once(".temp.").is_some_and(|(range, unique)| {
@@ -206,6 +214,11 @@ mod tests {
             "0x000000000001-0x00000000001f-000000ab.ref"
         );
         assert!(is_table_name(&table_name(0, u64::MAX, u32::MAX)));
+        let largest = |name: &str| largest_update_index(name);
+        assert_eq!(largest(&table_name(1, 0x1f, 0xab)), Some(0x1f));
+        assert_eq!(largest(&table_name(0, u64::MAX, u32::MAX)), Some(u64::MAX));
+        assert_eq!(largest("0x000000000001-0x000000000002.ref"), Some(2));
+        assert_eq!(largest("orphan.ref"), None);
         assert!(is_table_name("0x000000000001-0x000000000001.ref"));
         assert!(!is_table_name("000000000001-000000000001-00000000_7.ref"));
         assert!(!is_table_name("orphan.ref"));

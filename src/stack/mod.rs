@@ -290,8 +290,9 @@ impl Stack {
 
     /// Removes files that no list names and that no writer can be making: what crashes left.
     ///
-    /// Those are temporary files, and tables whose update indexes are not above the stack's. Files
-    /// that cannot be read as tables, locks and foreign files stay.
+    /// Those are temporary files, and tables whose update indexes are not above the stack's, also
+    /// if they end too early, as after the kill of a writer. Other files that cannot be read as
+    /// tables, locks and foreign files stay.
     ///
     /// # Errors
     ///

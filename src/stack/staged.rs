@@ -99,15 +99,23 @@ impl StagedTable {
         Ok(Arc::clone(self.opened.get_or_init(|| Arc::new(table))))
     }
 
-    /// Gives the table its final name, steps P1 and P2. Returns its bytes if they are in memory.
-    pub(super) fn place(self, inner: &Inner, path: &Path) -> Result<Option<Bytes>> {
-        let (mut file, bytes) = match self.contents {
-            Contents::File(file) => (file, None),
+    /// The bytes of the table, if they are in memory.
+    pub(super) fn in_memory(&self) -> Option<&Bytes> {
+        match &self.contents {
+            Contents::Memory(bytes) => Some(bytes),
+            Contents::File(_) => None,
+        }
+    }
+
+    /// Gives the table its final name by renaming a temporary file, steps P1 and P2.
+    pub(super) fn place(self, inner: &Inner, path: &Path) -> Result<()> {
+        let mut file = match self.contents {
+            Contents::File(file) => file,
             Contents::Memory(bytes) => {
                 let range = (self.min_update_index, self.max_update_index);
                 let mut file = create_temporary(inner, range)?;
                 write_all(&mut *file, &bytes)?;
-                (file, Some(bytes))
+                file
             }
         };
         // P1: the bytes of the table, before any list can name it.
@@ -116,12 +124,11 @@ impl StagedTable {
             result.map_err(Error::io("sync", file.path()))?;
         }
         // P2: its final name.
-        file.persist(path).map_err(Error::io("rename to", path))?;
-        Ok(bytes)
+        file.persist(path).map_err(Error::io("rename to", path))
     }
 }
 
-fn write_all(file: &mut dyn PendingFile, data: &[u8]) -> Result<()> {
+pub(super) fn write_all(file: &mut dyn PendingFile, data: &[u8]) -> Result<()> {
     let result = file.write_all(data);
     result.map_err(Error::io("write", file.path()))
 }

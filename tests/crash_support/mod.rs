@@ -72,6 +72,13 @@ impl Scenario {
         (self.prepare)()
     }
 
+    /// The stack that the steps are done to.
+    pub fn open(&self, fs: &FaultFs) -> Result<Stack> {
+        let mut options = options(fs);
+        options.durability = self.durability;
+        Stack::open(DIR, options)
+    }
+
     /// Runs the steps up to the first that fails. All handles are dropped.
     pub fn run(
         &self,
@@ -84,7 +91,7 @@ impl Scenario {
             done: 0,
             error: None,
         };
-        let stack = match open(&fs) {
+        let stack = match self.open(&fs) {
             Ok(stack) => stack,
             Err(error) => {
                 outcome.error = Some(error);
@@ -106,7 +113,7 @@ impl Scenario {
         let fs = self.prepared();
         let mut views = vec![view_of(&fs)];
         let fs = fs.after_kill();
-        let stack = open(&fs).unwrap();
+        let stack = self.open(&fs).unwrap();
         let mut operations = fs.operations();
         for step in &self.steps {
             step(&stack).unwrap_or_else(|error| panic!("{}: {error}", self.name));

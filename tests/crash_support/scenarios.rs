@@ -3,8 +3,8 @@
 use super::{DIR, LIST, files, is_after_commit_point, open};
 use reftable::fs::fault::{Action, Fault, FaultFs};
 use reftable::{
-    LogExpiry, LogRecord, LogUpdate, LogValue, RefRecord, RefValue, Result, Stack, TableWriter,
-    WriteOptions,
+    Durability, LogExpiry, LogRecord, LogUpdate, LogValue, RefRecord, RefValue, Result, Stack,
+    TableWriter, WriteOptions,
 };
 use std::path::Path;
 
@@ -15,6 +15,7 @@ pub struct Scenario {
     pub name: &'static str,
     pub prepare: fn() -> FaultFs,
     pub steps: Vec<Step>,
+    pub durability: Durability,
 }
 
 fn id(update_index: u64) -> [u8; 20] {
@@ -132,6 +133,7 @@ fn several(stack: &Stack, batches: &[&[&str]]) -> Result<()> {
 fn additions() -> Scenario {
     Scenario {
         name: "additions",
+        durability: Durability::Synced,
         prepare: || FaultFs::new(Path::new(DIR)),
         steps: vec![
             |stack| add(stack, &["refs/a", "refs/b"]),
@@ -145,6 +147,7 @@ fn additions() -> Scenario {
 fn additions_of_several_tables() -> Scenario {
     Scenario {
         name: "additions of several tables",
+        durability: Durability::Synced,
         prepare: || stack_with(&[&["refs/a", "refs/b", "refs/c", "refs/d", "refs/e"]]),
         steps: vec![
             |stack| several(stack, &[&["refs/b"], &["-refs/b"], &["refs/b", "refs/f"]]),
@@ -157,6 +160,7 @@ fn additions_of_several_tables() -> Scenario {
 fn long_addition() -> Scenario {
     Scenario {
         name: "long addition and the compaction after it",
+        durability: Durability::Synced,
         prepare: || {
             let mut bytes = Vec::new();
             let mut writer = TableWriter::new(&mut bytes, WriteOptions::default()).unwrap();
@@ -176,6 +180,7 @@ fn long_addition() -> Scenario {
 fn automatic_compaction() -> Scenario {
     Scenario {
         name: "automatic compaction",
+        durability: Durability::Synced,
         prepare: || {
             let all = (0..40).map(|n| format!("refs/heads/n{n:02}-{:08x}", n * n * 7919_u32));
             let all: Vec<String> = all.collect();
@@ -193,6 +198,7 @@ fn automatic_compaction() -> Scenario {
 fn full_compaction() -> Scenario {
     Scenario {
         name: "full compaction",
+        durability: Durability::Synced,
         prepare: || {
             stack_with(&[
                 &["refs/a", "refs/b", "refs/c"],
@@ -210,6 +216,7 @@ fn full_compaction() -> Scenario {
 fn compaction_with_expiry() -> Scenario {
     Scenario {
         name: "compaction with expiry",
+        durability: Durability::Synced,
         prepare: two_tables,
         steps: vec![
             |stack| {
@@ -234,6 +241,7 @@ fn compaction_with_expiry() -> Scenario {
 fn compaction_to_nothing() -> Scenario {
     Scenario {
         name: "compaction to nothing",
+        durability: Durability::Synced,
         prepare: || stack_with(&[&["refs/a", "refs/b"], &["-refs/a", "-refs/b"]]),
         steps: vec![
             |stack| {
@@ -250,6 +258,7 @@ fn compaction_to_nothing() -> Scenario {
 fn cleaning() -> Scenario {
     Scenario {
         name: "clean and reload",
+        durability: Durability::Synced,
         prepare: || {
             let fs = two_tables();
             let one = table(&["refs/x"], 1);
@@ -274,6 +283,7 @@ fn cleaning() -> Scenario {
 fn cleaning_after_a_kill() -> Scenario {
     Scenario {
         name: "clean after a kill at the commit point",
+        durability: Durability::Synced,
         prepare: || {
             let fs = two_tables();
             let mut seen = Vec::new();
