@@ -10,6 +10,14 @@ const LEVEL: u32 = 6;
 /// small table, which the next transactions merge with others; making the best codes for it takes
 /// longer than everything else that a small transaction does.
 const SHORT_BLOCK: usize = 2 << 10;
+/// A block of less than this many bytes is stored: it has one or two entries, which hardly have
+/// anything in common, and a compressor would have to be set up for it.
+const STORED_BLOCK: usize = 256;
+/// What a zlib stream of one stored block has in front of the data, and behind it.
+const STORED_FRONT: usize = 7;
+const STORED_BACK: usize = 4;
+/// The head of such a stream: a window of 32 KiB, fastest; then the last block, stored.
+const STORED_HEAD: [u8; 3] = [0x78, 0x01, 0x01];
 /// So many bytes of output are believed to come before any has; beyond that, memory grows with what
 /// has come.
 const FIRST_ROOM: usize = 1 << 16;
@@ -31,6 +39,21 @@ impl Inflater {
     ///
     /// Memory grows with the output, not with the announced length.
     pub(crate) fn inflate(
+        &mut self,
+        input: &[u8],
+        len: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Inflated, Defect> {
+        match find_stored(input, len) {
+            Some(data) => {
+                out.extend_from_slice(data);
+                Ok(Inflated::Done(stored_len(len)))
+            }
+            None => self.inflate_any(input, len, out),
+        }
+    }
+
+    fn inflate_any(
         &mut self,
         input: &[u8],
         len: usize,
@@ -71,6 +94,45 @@ impl Inflater {
     }
 }
 
+/// Length in bytes of the stream in which `len` bytes are stored.
+fn stored_len(len: usize) -> usize {
+    len.saturating_add(STORED_FRONT).saturating_add(STORED_BACK)
+}
+
+/// Appends the zlib stream in which `data` is stored.
+fn store(data: &[u8], out: &mut Vec<u8>) {
+    let [.., high, low] = data.len().to_be_bytes();
+    out.reserve(stored_len(data.len()));
+    out.extend_from_slice(&STORED_HEAD);
+    out.extend_from_slice(&[low, high, !low, !high]);
+    out.extend_from_slice(data);
+    out.extend_from_slice(&adler32(data).to_be_bytes());
+}
+
+/// The `len` bytes that a stream as [`store`] makes it has; `None` for all others, damaged ones too.
+fn find_stored(input: &[u8], len: usize) -> Option<&[u8]> {
+    if len >= STORED_BLOCK {
+        return None;
+    }
+    let [.., high, low] = len.to_be_bytes();
+    let rest = input.strip_prefix(&STORED_HEAD)?;
+    let rest = rest.strip_prefix(&[low, high, !low, !high])?;
+    let (data, rest) = rest.split_at_checked(len)?;
+    let sum = u32::from_be_bytes(*rest.first_chunk()?);
+    (sum == adler32(data)).then_some(data)
+}
+
+/// The checksum of a zlib stream, for less than [`STORED_BLOCK`] bytes: for them nothing overflows.
+fn adler32(data: &[u8]) -> u32 {
+    const MODULUS: u32 = 65521;
+    let (mut a, mut b) = (1_u32, 0_u32);
+    for byte in data {
+        a = a.wrapping_add(u32::from(*byte));
+        b = b.wrapping_add(a);
+    }
+    (b % MODULUS) << 16 | a % MODULUS
+}
+
 thread_local! {
     /// Working memory that a writer of this thread has left behind. It has 270 KB and takes longer
     /// to make than a small transaction to write.
@@ -93,8 +155,17 @@ impl Drop for Deflater {
 }
 
 impl Deflater {
-    /// Appends the zlib stream of `data` to `out`.
-    pub(crate) fn deflate(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), Defect> {
+    /// Appends the zlib stream of `data` to `out`. It is no longer than `room` bytes, if it can be.
+    pub(crate) fn deflate(
+        &mut self,
+        data: &[u8],
+        room: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Defect> {
+        if data.len() < STORED_BLOCK && stored_len(data.len()) <= room {
+            store(data, out);
+            return Ok(());
+        }
         let spare = || SPARE.try_with(Cell::take).ok().flatten();
         let new = || Box::new(Compress::new(Compression::new(LEVEL), true));
         let state = self.0.get_or_insert_with(|| spare().unwrap_or_else(new));
@@ -117,5 +188,68 @@ impl Deflater {
                 Err(_) => return Err(Defect::Zlib),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inflate(input: &[u8], len: usize) -> Option<(usize, Vec<u8>)> {
+        let mut out = Vec::new();
+        match Inflater::default().inflate(input, len, &mut out) {
+            Ok(Inflated::Done(consumed)) => Some((consumed, out)),
+            _ => None,
+        }
+    }
+
+    /// What is stored is what zlib itself reads, with its checksum, and what is found without zlib.
+    #[test]
+    fn stored_blocks_are_zlib_streams() {
+        for len in [0, 1, 2, 255, 256, STORED_BLOCK - 1] {
+            let data: Vec<u8> = (0..len).map(|i| 255 - (i % 7) as u8).collect();
+            let mut stream = Vec::new();
+            let mut deflater = Deflater::default();
+            deflater.deflate(&data, 1 << 16, &mut stream).unwrap();
+            assert!(deflater.0.is_none(), "no compressor is set up");
+            assert_eq!(stream.len(), stored_len(len));
+            let mut out = Vec::new();
+            let done = Inflater::default().inflate_any(&stream, len, &mut out);
+            assert!(matches!(done, Ok(Inflated::Done(consumed)) if consumed == stream.len()));
+            assert_eq!(out, data);
+            let mut inflater = Inflater::default();
+            let mut found = Vec::new();
+            assert!(inflater.inflate(&stream, len, &mut found).is_ok());
+            assert!(inflater.0.is_none(), "zlib is not asked");
+            assert_eq!(found, data);
+        }
+    }
+
+    /// Every single byte is checked, as it is by zlib.
+    #[test]
+    fn damaged_stored_blocks_do_not_inflate() {
+        let data = [b'x'; 100];
+        let mut stream = Vec::new();
+        store(&data, &mut stream);
+        assert_eq!(inflate(&stream, 100), Some((stream.len(), data.to_vec())));
+        for at in 0..stream.len() {
+            let mut damaged = stream.clone();
+            damaged[at] ^= 1;
+            assert_eq!(inflate(&damaged, 100), None, "byte {at}");
+            assert_eq!(inflate(&stream[..at], 100), None, "{at} bytes");
+        }
+        assert_eq!(inflate(&stream, 99), None);
+        assert_eq!(inflate(&stream, 101), None);
+    }
+
+    /// A block that would be longer than others read is deflated, however short it is.
+    #[test]
+    fn without_room_short_blocks_are_deflated() {
+        let data = [b'x'; 300];
+        let mut stream = Vec::new();
+        let mut deflater = Deflater::default();
+        deflater.deflate(&data, 310, &mut stream).unwrap();
+        assert!(stream.len() < 100, "{}", stream.len());
+        assert_eq!(inflate(&stream, 300), Some((stream.len(), data.to_vec())));
     }
 }

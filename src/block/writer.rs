@@ -150,8 +150,14 @@ impl BlockWriter {
         self.buf.get(start..end).unwrap_or_default()
     }
 
-    /// What [`BlockWriter::finish`] completed, with the records deflated into `out`.
-    pub(crate) fn deflate(&self, deflater: &mut Deflater, out: &mut Vec<u8>) -> Result<(), Defect> {
+    /// What [`BlockWriter::finish`] completed, with the records deflated into `out`; no longer than
+    /// `room` bytes, if it can be.
+    pub(crate) fn deflate(
+        &self,
+        deflater: &mut Deflater,
+        room: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Defect> {
         let start = self.header_off.saturating_add(BLOCK_HEADER_LEN);
         let (front, data) = self
             .buf
@@ -159,6 +165,6 @@ impl BlockWriter {
             .ok_or(Defect::BadBlockLen)?;
         out.clear();
         out.extend_from_slice(front);
-        deflater.deflate(data, out)
+        deflater.deflate(data, room.saturating_sub(start), out)
     }
 }

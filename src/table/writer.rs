@@ -325,9 +325,10 @@ impl<'a> TableWriter<'a> {
         let len = block.finish().len();
         let mut padding = 0;
         if kind == BlockType::Log {
-            let deflated = block.deflate(&mut self.deflater, &mut stored);
+            let room = len.max(self.log_read_size());
+            let deflated = block.deflate(&mut self.deflater, room, &mut stored);
             deflated.map_err(|_| Error::Misuse("log block cannot be deflated"))?;
-            if entries > 1 && stored.len() > len.max(self.log_read_size()) {
+            if entries > 1 && stored.len() > room {
                 self.stored = stored;
                 return split_log_block(self, &block);
             }
