@@ -21,7 +21,7 @@ mod iter;
 mod reader;
 mod writer;
 
-pub(crate) use deflate::{Deflater, Inflater};
+pub(crate) use deflate::{Deflater, Effort, Inflater};
 pub(crate) use iter::Records;
 pub(crate) use reader::{Block, BlockHead, Placement};
 pub(crate) use writer::BlockWriter;

@@ -10,6 +10,7 @@ use super::reload::Snapshot;
 use super::segments::find_segment;
 use super::staged::StagedTable;
 use super::{Inner, LogExpiry, lock};
+use crate::block::Effort;
 use crate::error::{Error, Result};
 use crate::fs::PendingFile;
 use crate::hash::HashId;
@@ -90,6 +91,7 @@ impl Inner {
             base.tables()[range.clone()].to_vec(),
             keep_tombstones,
             expiry,
+            Effort::Usual,
         )?;
         // C5: the list again, which others may have replaced meanwhile.
         let list_lock = lock::lock_list(self)?;
@@ -144,6 +146,7 @@ impl Inner {
         tables: Vec<Arc<Table>>,
         keep_tombstones: bool,
         expiry: Option<LogExpiry>,
+        effort: Effort,
     ) -> Result<Option<StagedTable>> {
         let (_, footer) = frame(self.options.write.hash);
         let bytes = tables
@@ -169,6 +172,7 @@ impl Inner {
             };
             let result = StagedTable::write(self, options.clone(), range, |writer| {
                 writer.set_limits(range.0, range.1);
+                writer.set_effort(effort);
                 copying.copy_refs(&view, writer)?;
                 copying.copy_logs(&view, writer)
             });
@@ -270,7 +274,8 @@ fn try_fold(
     for table in staged {
         tables.push(table.open(inner)?);
     }
-    let table = inner.merge(tables, start > 0, None)?;
+    // It is short, and its turn to be merged comes again soon.
+    let table = inner.merge(tables, start > 0, None, Effort::Least)?;
     Ok(Some((start, table)))
 }
 

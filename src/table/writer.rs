@@ -5,7 +5,7 @@ use super::objects::Objects;
 use super::output::Output;
 use super::split::split_log_block;
 use super::stats::{BlockStats, Stats};
-use crate::block::{BlockWriter, Deflater};
+use crate::block::{BlockWriter, Deflater, Effort};
 use crate::error::{Error, Result};
 use crate::format::key::put_log_key;
 use crate::format::{BlockType, Footer, Header, MAX_BLOCK_LEN};
@@ -142,6 +142,11 @@ impl<'a> TableWriter<'a> {
             self.header.min_update_index = min;
             self.header.max_update_index = max;
         }
+    }
+
+    /// How hard to try to make log blocks small.
+    pub(crate) fn set_effort(&mut self, effort: Effort) {
+        self.deflater.set_effort(effort);
     }
 
     /// The range of update indexes, smallest first.
