@@ -139,7 +139,7 @@ fn adler32(data: &[u8]) -> u32 {
         a = a.wrapping_add(u32::from(*byte));
         b = b.wrapping_add(a);
     }
-    (b % MODULUS) << 16 | a % MODULUS
+    ((b % MODULUS) << 16) | (a % MODULUS)
 }
 
 thread_local! {
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn stored_blocks_are_zlib_streams() {
         for len in [0, 1, 2, 255, 256, STORED_BLOCK - 1] {
-            let data: Vec<u8> = (0..len).map(|i| 255 - (i % 7) as u8).collect();
+            let data: Vec<u8> = (0..=255).rev().cycle().take(len).collect();
             let mut stream = Vec::new();
             let mut deflater = Deflater::default();
             deflater.deflate(&data, 1 << 16, &mut stream).unwrap();
@@ -266,7 +266,7 @@ mod tests {
     /// The level is in the second byte of a stream.
     #[test]
     fn effort_is_least_for_short_blocks_and_on_demand() {
-        let data: Vec<u8> = (0..5000_u32).map(|i| (i * i >> 7) as u8).collect();
+        let data: Vec<u8> = (0..5000_u32).map(|i| (i * i).to_be_bytes()[2]).collect();
         let mut deflater = Deflater::default();
         for (effort, len, level) in [
             (Effort::Usual, SHORT_BLOCK, 0x9c),

@@ -90,7 +90,7 @@ mod tests {
     /// Whatever is asked for, in whatever order, is what the source has there.
     #[test]
     fn parts_of_pieces_are_the_bytes_of_the_source() {
-        let bytes: Vec<u8> = (0_u32..300_000).map(|i| (i >> 4) as u8).collect();
+        let bytes: Vec<u8> = (0_u32..300_000).map(|i| i.to_be_bytes()[2]).collect();
         let ahead = ReadAhead {
             source: Arc::new(MemorySource::new(bytes.clone())),
             piece: Mutex::default(),
