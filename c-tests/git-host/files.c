@@ -90,6 +90,34 @@ static void large_tables_are_mapped_while_they_are_used(void)
 	CHECK_INT(host.maps, 0);
 }
 
+static void free_the_writer(void *writer)
+{
+	reftable_writer_free(writer);
+}
+
+static int refs_while_the_host_frees_the_writer(struct reftable_writer *writer, void *arg)
+{
+	int err;
+
+	host.when_made = free_the_writer;
+	host.arg = writer;
+	err = many_refs(writer, arg);
+	host.when_made = NULL;
+	CHECK_INT(reftable_writer_set_limits(writer, 1, 1), REFTABLE_API_ERROR);
+	return err;
+}
+
+/* The writer was at work then, and so not known to be the stack's: it was freed twice. */
+static void the_writer_of_a_stack_outlives_being_freed_while_at_work(void)
+{
+	struct reftable_stack *stack = open_stack(scratch_dir(), NULL);
+	int value = 0;
+
+	CHECK_INT(reftable_stack_add(stack, refs_while_the_host_frees_the_writer, &value, 0), 0);
+	CHECK_INT(value_of(stack, "refs/heads/000007"), 7);
+	reftable_stack_destroy(stack);
+}
+
 int main(int argc, char **argv)
 {
 	TESTS_BEGIN(argc, argv);
@@ -97,5 +125,6 @@ int main(int argc, char **argv)
 	RUN(a_table_that_failed_is_removed);
 	RUN(only_the_lock_of_the_list_is_waited_for);
 	RUN(large_tables_are_mapped_while_they_are_used);
+	RUN(the_writer_of_a_stack_outlives_being_freed_while_at_work);
 	return TESTS_END();
 }

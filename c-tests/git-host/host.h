@@ -32,6 +32,9 @@ static struct {
 	int syncs;
 	long list_timeout_ms;
 	long table_timeout_ms;
+	/* Called when a temporary file is made, with the argument. */
+	void (*when_made)(void *arg);
+	void *arg;
 } host;
 
 enum { HOST_IO_ERROR = -2, HOST_LOCK_ERROR = -5 };
@@ -85,6 +88,8 @@ int tmpfile_from_pattern(struct host_file *out, const char *pattern)
 		return HOST_IO_ERROR;
 	}
 	host.files++;
+	if (host.when_made)
+		host.when_made(host.arg);
 	out->path = path;
 	out->fd = fd;
 	return 0;

@@ -25,6 +25,8 @@ struct Slot<T> {
     uses: Cell<u32>,
     /// Freed by C. If calls are under way, the last of them drops the slot.
     freed: Cell<bool>,
+    /// Ours to free: C has it for as long as a callback runs.
+    lent: bool,
     value: UnsafeCell<T>,
 }
 
@@ -32,12 +34,43 @@ const ENTERED: u32 = u32::MAX;
 
 /// Moves `value` behind a new handle.
 pub(crate) fn make<H: Handle>(value: H::Value) -> *mut H {
+    make_slot(value, false)
+}
+
+fn make_slot<H: Handle>(value: H::Value, lent: bool) -> *mut H {
     let slot = Slot {
         uses: Cell::new(0),
         freed: Cell::new(false),
+        lent,
         value: UnsafeCell::new(value),
     };
     Box::into_raw(Box::new(slot)).cast()
+}
+
+/// A handle that C gets for the time of a callback. [`free`] leaves it alone, also from within a call
+/// that is changing the value.
+pub(crate) struct Lent<H: Handle> {
+    handle: *mut H,
+}
+
+impl<H: Handle> Lent<H> {
+    pub(crate) fn new(value: H::Value) -> Lent<H> {
+        Lent {
+            handle: make_slot(value, true),
+        }
+    }
+
+    pub(crate) fn handle(&self) -> *mut H {
+        self.handle
+    }
+}
+
+impl<H: Handle> Drop for Lent<H> {
+    fn drop(&mut self) {
+        let slot = self.handle.cast::<Slot<H::Value>>();
+        // SAFETY: made by `make_slot` for this type; the callback and all calls within have returned.
+        drop(unsafe { Box::from_raw(slot) });
+    }
 }
 
 /// The value, to look at. `None` for NULL, a value that a call under way is changing, and one freed
@@ -74,7 +107,8 @@ pub(crate) unsafe fn enter<H: Handle>(handle: *mut H) -> Option<Entered<H>> {
     Some(Entered { slot })
 }
 
-/// Drops the value, or leaves that to the call that is using it. NULL is skipped.
+/// Drops the value, or leaves that to the call that is using it. NULL is skipped, and so is what is
+/// [`Lent`].
 ///
 /// # Safety
 ///
@@ -85,6 +119,9 @@ pub(crate) unsafe fn free<H: Handle>(handle: *mut H) {
     };
     // SAFETY: a handle that is not freed points at its slot.
     let state = unsafe { slot.as_ref() };
+    if state.lent {
+        return;
+    }
     if !state.freed.replace(true) && state.uses.get() == 0 {
         // SAFETY: made by `make` for this type, and now freed for the first time.
         drop(unsafe { Box::from_raw(slot.as_ptr()) });
@@ -298,6 +335,27 @@ mod tests {
         assert!(Entered::is_freed(&entered));
         entered.deref_mut().set(1);
         drop(entered);
+        assert_eq!(Rc::strong_count(&value), 1);
+    }
+
+    /// The callback of a stack freed its writer from within a function that the writer had called,
+    /// and the stack freed it once more.
+    #[test]
+    fn what_is_lent_cannot_be_freed() {
+        let value = Rc::new(Cell::new(0));
+        let lent = Lent::<Thing>::new(Rc::clone(&value));
+        // SAFETY: refused.
+        unsafe { free(lent.handle()) };
+        // SAFETY: alive.
+        let entered = unsafe { enter(lent.handle()) }.expect("free");
+        // SAFETY: refused.
+        unsafe { free(lent.handle()) };
+        assert!(!Entered::is_freed(&entered));
+        drop(entered);
+        // SAFETY: alive.
+        assert!(unsafe { share(lent.handle()) }.is_some());
+        assert_eq!(Rc::strong_count(&value), 2);
+        drop(lent);
         assert_eq!(Rc::strong_count(&value), 1);
     }
 

@@ -112,22 +112,3 @@ where
         stats.as_ptr()
     })
 }
-
-/// Frees a writer of the program's. Leaves one of a stack's alone.
-///
-/// # Safety
-///
-/// `writer` follows contract 3, and the caller gives it up.
-pub(crate) unsafe fn free<W>(writer: *mut W)
-where
-    W: Handle<Value: Holder>,
-{
-    guard((), || {
-        // SAFETY: contract 3.
-        if unsafe { handle::enter(writer) }.is_some_and(|mut writer| writer.held().is_lent()) {
-            return;
-        }
-        // SAFETY: contract 3; the caller gives the writer up.
-        unsafe { handle::free(writer) };
-    });
-}

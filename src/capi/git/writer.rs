@@ -7,7 +7,8 @@ use super::record::{reftable_log_record, reftable_ref_record};
 use super::{Status, status};
 use crate::capi::callback::{ForeignSink, check};
 use crate::capi::error::{Code, IO};
-use crate::capi::handle::{self, Handle};
+use crate::capi::guard::guard;
+use crate::capi::handle::{self, Handle, Lent};
 use crate::capi::held_table::{self, HeldTable, Holder, count};
 use crate::error::{Error, Result as CoreResult};
 use crate::format::varint::put_varint;
@@ -243,7 +244,7 @@ pub(super) unsafe fn lend(
     write_table: unsafe extern "C" fn(*mut reftable_writer, *mut c_void) -> c_int,
     arg: *mut c_void,
 ) -> CoreResult<()> {
-    let writer = handle::make::<reftable_writer>(Writer {
+    let writer = Lent::<reftable_writer>::new(Writer {
         // SAFETY: until the callback has returned, only it uses the table.
         held: unsafe { HeldTable::lent(table) },
         flush: None,
@@ -252,9 +253,7 @@ pub(super) unsafe fn lend(
         next_update_index: Some(next_update_index),
     });
     // SAFETY: contract 6.
-    let result = unsafe { write_table(writer, arg) };
-    // SAFETY: made above; the callback has returned.
-    unsafe { handle::free(writer) };
+    let result = unsafe { write_table(writer.handle(), arg) };
     check(result)
 }
 
@@ -466,7 +465,7 @@ pub unsafe extern "C" fn reftable_writer_stats(w: *mut reftable_writer) -> *cons
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_writer_free(w: *mut reftable_writer) {
     // SAFETY: contract 3; the caller gives the writer up.
-    unsafe { held_table::free(w) };
+    guard((), || unsafe { handle::free(w) });
 }
 
 #[cfg(test)]

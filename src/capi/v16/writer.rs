@@ -6,7 +6,7 @@ use super::{Status, status};
 use crate::capi::callback::{ForeignSink, check};
 use crate::capi::error::{Code, IO};
 use crate::capi::guard::guard;
-use crate::capi::handle::{self, Handle};
+use crate::capi::handle::{self, Handle, Lent};
 use crate::capi::held_table::{self, HeldTable, Holder, count};
 use crate::error::Result as CoreResult;
 use crate::table::{BlockStats, Stats, TableWriter};
@@ -162,11 +162,9 @@ pub(super) unsafe fn lend(
 ) -> CoreResult<()> {
     // SAFETY: until the callback has returned, only it uses the table.
     let held = unsafe { HeldTable::lent(table) };
-    let writer = handle::make::<reftable_writer>(Writer(held));
+    let writer = Lent::<reftable_writer>::new(Writer(held));
     // SAFETY: contract 6.
-    let result = unsafe { write_table(writer, arg) };
-    // SAFETY: made above; the callback has returned.
-    unsafe { handle::free(writer) };
+    let result = unsafe { write_table(writer.handle(), arg) };
     check(result)
 }
 
@@ -377,5 +375,5 @@ pub unsafe extern "C" fn writer_stats(w: *mut reftable_writer) -> *const reftabl
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_writer_free(w: *mut reftable_writer) {
     // SAFETY: contract 3; the caller gives the writer up.
-    unsafe { held_table::free(w) };
+    guard((), || unsafe { handle::free(w) });
 }
