@@ -131,7 +131,7 @@ fn find_stored(input: &[u8], len: usize) -> Option<&[u8]> {
     (sum == adler32(data)).then_some(data)
 }
 
-/// The checksum of a zlib stream, for less than [`STORED_BLOCK`] bytes: for them nothing overflows.
+/// The checksum of a zlib stream, for less than [`STORED_BLOCK`] bytes, with which nothing overflows.
 fn adler32(data: &[u8]) -> u32 {
     const MODULUS: u32 = 65521;
     let (mut a, mut b) = (1_u32, 0_u32);
@@ -227,7 +227,7 @@ mod tests {
     /// What is stored is what zlib itself reads, with its checksum, and what is found without zlib.
     #[test]
     fn stored_blocks_are_zlib_streams() {
-        for len in [0, 1, 2, 255, 256, STORED_BLOCK - 1] {
+        for len in [0, 1, 2, 100, STORED_BLOCK - 1] {
             let data: Vec<u8> = (0..=255).rev().cycle().take(len).collect();
             let mut stream = Vec::new();
             let mut deflater = Deflater::default();
