@@ -11,7 +11,10 @@ const LEVEL: u32 = 6;
 pub(crate) enum Effort {
     #[default]
     Usual,
-    /// For a table that is merged with others soon: two or three times as fast, for 5 % of size.
+    /// For the table of a transaction: as usual, but very short blocks are stored.
+    Brief,
+    /// For a table that is merged with others soon: two or three times as fast, for 5 % of size. Very
+    /// short blocks are stored.
     Least,
 }
 
@@ -19,8 +22,9 @@ pub(crate) enum Effort {
 /// small table, which the next transactions merge with others; making the best codes for it takes
 /// longer than everything else that a small transaction does.
 const SHORT_BLOCK: usize = 2 << 10;
-/// A block of less than this many bytes is stored: it has one or two entries, which hardly have
-/// anything in common, and a compressor would have to be set up for it.
+/// A block of less than this many bytes is stored in a stack's table: it has an entry or two, which
+/// hardly have anything in common, and a compressor would have to be set up for it. Of tables that
+/// a program writes by itself it has come to know sizes.
 const STORED_BLOCK: usize = 256;
 /// What a zlib stream of one stored block has in front of the data, and behind it.
 const STORED_FRONT: usize = 7;
@@ -178,7 +182,8 @@ impl Deflater {
         room: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), Defect> {
-        if data.len() < STORED_BLOCK && stored_len(data.len()) <= room {
+        let may_store = self.effort != Effort::Usual && data.len() < STORED_BLOCK;
+        if may_store && stored_len(data.len()) <= room {
             store(data, out);
             return Ok(());
         }
@@ -189,8 +194,9 @@ impl Deflater {
             .get_or_insert_with(|| spare().unwrap_or_else(new));
         state.reset();
         let level = match self.effort {
-            Effort::Usual if data.len() >= SHORT_BLOCK => LEVEL,
-            _ => 1,
+            Effort::Least => 1,
+            _ if data.len() < SHORT_BLOCK => 1,
+            _ => LEVEL,
         };
         let level = state.set_level(Compression::new(level));
         level.map_err(|_| Defect::Zlib)?;
@@ -231,6 +237,7 @@ mod tests {
             let data: Vec<u8> = (0..=255).rev().cycle().take(len).collect();
             let mut stream = Vec::new();
             let mut deflater = Deflater::default();
+            deflater.set_effort(Effort::Brief);
             deflater.deflate(&data, 1 << 16, &mut stream).unwrap();
             assert!(deflater.state.is_none(), "no compressor is set up");
             assert_eq!(stream.len(), stored_len(len));
@@ -271,6 +278,7 @@ mod tests {
         for (effort, len, level) in [
             (Effort::Usual, SHORT_BLOCK, 0x9c),
             (Effort::Usual, SHORT_BLOCK - 1, 0x01),
+            (Effort::Brief, SHORT_BLOCK, 0x9c),
             (Effort::Least, data.len(), 0x01),
             (Effort::Usual, data.len(), 0x9c),
         ] {
@@ -286,11 +294,19 @@ mod tests {
     /// A block that would be longer than others read is deflated, however short it is.
     #[test]
     fn without_room_short_blocks_are_deflated() {
-        let data = [b'x'; 300];
-        let mut stream = Vec::new();
-        let mut deflater = Deflater::default();
-        deflater.deflate(&data, 310, &mut stream).unwrap();
-        assert!(stream.len() < 100, "{}", stream.len());
-        assert_eq!(inflate(&stream, 300), Some((stream.len(), data.to_vec())));
+        let data = [b'x'; 200];
+        for (effort, room, stored) in [
+            (Effort::Brief, 211, true),
+            (Effort::Least, 211, true),
+            (Effort::Least, 210, false),
+            (Effort::Usual, 211, false),
+        ] {
+            let mut stream = Vec::new();
+            let mut deflater = Deflater::default();
+            deflater.set_effort(effort);
+            deflater.deflate(&data, room, &mut stream).unwrap();
+            assert_eq!(stream.len() > 100, stored, "{effort:?} {room}");
+            assert_eq!(inflate(&stream, 200), Some((stream.len(), data.to_vec())));
+        }
     }
 }

@@ -5,6 +5,7 @@ use super::publish::{Committed, publish};
 use super::reload::Snapshot;
 use super::staged::StagedTable;
 use super::{Inner, lock};
+use crate::block::Effort;
 use crate::error::{Error, Result};
 use crate::fs::PendingFile;
 use crate::merged::MergedTable;
@@ -96,6 +97,10 @@ impl Addition {
         let next = self.next_update_index()?;
         // A3: the table, in memory or in a temporary file.
         let options = self.inner.options.write.clone();
+        let write = |writer: &mut TableWriter<'_>| {
+            writer.set_effort(Effort::Brief);
+            write(writer)
+        };
         let Some(table) = StagedTable::write(&self.inner, options, (next, next), write)? else {
             return Ok(());
         };
