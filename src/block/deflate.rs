@@ -1,11 +1,13 @@
 //! The compressed part of log blocks (format section 10).
 
 use crate::error::Defect;
+use adler2::adler32_slice;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use std::cell::Cell;
 
 /// Effort of compression, of 9. The levels above cost half as much time again for 1 % of size.
 const LEVEL: u32 = 6;
+
 /// How hard to try to make log blocks small.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Effort {
@@ -119,7 +121,7 @@ fn store(data: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&STORED_HEAD);
     out.extend_from_slice(&[low, high, !low, !high]);
     out.extend_from_slice(data);
-    out.extend_from_slice(&adler32(data).to_be_bytes());
+    out.extend_from_slice(&adler32_slice(data).to_be_bytes());
 }
 
 /// The `len` bytes that a stream as [`store`] makes it has; `None` for all others, damaged ones too.
@@ -132,18 +134,7 @@ fn find_stored(input: &[u8], len: usize) -> Option<&[u8]> {
     let rest = rest.strip_prefix(&[low, high, !low, !high])?;
     let (data, rest) = rest.split_at_checked(len)?;
     let sum = u32::from_be_bytes(*rest.first_chunk()?);
-    (sum == adler32(data)).then_some(data)
-}
-
-/// The checksum of a zlib stream, for less than [`STORED_BLOCK`] bytes, with which nothing overflows.
-fn adler32(data: &[u8]) -> u32 {
-    const MODULUS: u32 = 65521;
-    let (mut a, mut b) = (1_u32, 0_u32);
-    for byte in data {
-        a = a.wrapping_add(u32::from(*byte));
-        b = b.wrapping_add(a);
-    }
-    ((b % MODULUS) << 16) | (a % MODULUS)
+    (sum == adler32_slice(data)).then_some(data)
 }
 
 thread_local! {
