@@ -20,10 +20,13 @@ impl MergedRefIter {
 
     /// Goes in front of the first ref at or after `name`.
     ///
+    /// If there is a ref of exactly this name, tables which it does not depend on are read only
+    /// when the ref after it is asked for, and so are their errors given.
+    ///
     /// # Errors
     /// [`Error::Corrupt`](crate::Error::Corrupt) and those of the sources.
     pub fn seek(&mut self, name: &[u8]) -> Result<()> {
-        self.0.seek(name)
+        self.0.seek_name(name)
     }
 
     /// Goes in front of the refs whose names begin with `prefix`; they alone follow.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::format::key::{common_prefix, compare_behind};
-use crate::record::Kind;
+use crate::record::{Kind, Refs};
 use crate::table::{SectionIter, Table};
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -21,7 +21,10 @@ pub(super) struct Merge<K: Kind> {
     waiting: Vec<Waiting<K>>,
     /// Cursors without a record.
     spent: Vec<Box<Cursor<K>>>,
-    /// Whether the next key is the current one too.
+    /// Cursors that are to be sought once somebody asks for more than the key that was sought. Not
+    /// empty only as long as the record with exactly that key is the next or the current one.
+    unsought: Vec<Box<Cursor<K>>>,
+    /// Whether the next key is the current one too, or may be.
     tied: bool,
     /// How many bytes the current key shares with the one before it.
     kept: usize,
@@ -53,6 +56,7 @@ impl<K: Kind> Merge<K> {
             leader: None,
             waiting: Vec::with_capacity(tables.len()),
             spent: tables.iter().enumerate().map(cursor).collect(),
+            unsought: Vec::new(),
             tied: false,
             kept: 0,
             failed: None,
@@ -63,23 +67,36 @@ impl<K: Kind> Merge<K> {
     pub(super) fn seek(&mut self, key: &[u8]) -> Result<()> {
         self.failed = None;
         self.finish();
-        let result = self.seek_cursors(key);
+        self.unsought.append(&mut self.spent);
+        let result = self.seek_rest(key);
         self.remember(result)
     }
 
-    fn seek_cursors(&mut self, key: &[u8]) -> Result<()> {
-        let mut n = 0;
-        while let Some(cursor) = self.spent.get_mut(n) {
+    /// Seeks those of the cursors that are not yet sought. The current key, if there is one, is
+    /// `key`.
+    fn seek_rest(&mut self, key: &[u8]) -> Result<()> {
+        // In its place: a source that panics leaves everything as it was.
+        while let Some(cursor) = self.unsought.last_mut() {
             cursor.records.seek(key)?;
-            match cursor.records.advance()? {
-                true => {
-                    let cursor = self.spent.swap_remove(n);
-                    self.insert(cursor, 0);
-                }
-                false => n += 1,
+            let more = cursor.records.advance()?;
+            if let Some(cursor) = self.unsought.pop() {
+                self.put(cursor, more, key);
             }
         }
         Ok(())
+    }
+
+    /// Puts a cursor where it belongs that was sought to `key` and has a record, or has none.
+    fn put(&mut self, cursor: Box<Cursor<K>>, has_record: bool, key: &[u8]) {
+        if !has_record {
+            self.spent.push(cursor);
+            return;
+        }
+        let shared = match self.leader {
+            Some(_) => common_prefix(cursor.records.key(), key),
+            None => 0,
+        };
+        self.insert(cursor, shared);
     }
 
     /// Goes to the next record; false at the end.
@@ -133,7 +150,7 @@ impl<K: Kind> Merge<K> {
         self.kept
     }
 
-    /// Whether older tables have records with the current key.
+    /// Whether other tables have records with the current key, or may have.
     #[inline(always)]
     pub(super) fn is_tied(&self) -> bool {
         self.tied
@@ -141,6 +158,10 @@ impl<K: Kind> Merge<K> {
 
     /// Steps over the records of older tables that have the current key.
     pub(super) fn skip_shadowed(&mut self) -> Result<()> {
+        if !self.unsought.is_empty() {
+            let result = self.seek_behind_leader();
+            self.remember(result)?;
+        }
         while self.tied {
             let Some(next) = self.waiting.last_mut() else {
                 break;
@@ -161,6 +182,16 @@ impl<K: Kind> Merge<K> {
             }
             self.find_tie();
         }
+        Ok(())
+    }
+
+    /// Seeks the cursors that could wait to the current key.
+    #[inline(never)]
+    fn seek_behind_leader(&mut self) -> Result<()> {
+        let key = self.current().map(SectionIter::key).unwrap_or_default();
+        let key = key.to_vec();
+        self.seek_rest(&key)?;
+        self.find_tie();
         Ok(())
     }
 
@@ -190,6 +221,7 @@ impl<K: Kind> Merge<K> {
     /// Finds out whether the next key is the leader's.
     fn find_tie(&mut self) {
         self.tied = match (&self.leader, self.waiting.last()) {
+            _ if !self.unsought.is_empty() => true,
             (Some(leader), Some(next)) => {
                 let (key, other) = (leader.records.key(), next.cursor.records.key());
                 next.shared == key.len() && key.len() == other.len()
@@ -232,6 +264,7 @@ impl<K: Kind> Merge<K> {
     pub(super) fn finish(&mut self) {
         let waiting = self.waiting.drain(..).map(|waiting| waiting.cursor);
         self.spent.extend(waiting.chain(self.leader.take()));
+        self.spent.append(&mut self.unsought);
         self.tied = false;
         self.kept = 0;
     }
@@ -243,5 +276,54 @@ impl<K: Kind> Merge<K> {
             self.finish();
         }
         result
+    }
+}
+
+impl Merge<Refs> {
+    /// Goes in front of the first ref at or after `name`, for somebody who may want no more than
+    /// the ref of that name.
+    ///
+    /// The newest record of that name, if there is one, is the first one whatever the other tables
+    /// have. So they are asked from the newest on until one has it, and the others are sought when
+    /// the next record is asked for. Tables whose filter denies the name are asked last.
+    pub(super) fn seek_name(&mut self, name: &[u8]) -> Result<()> {
+        if name.is_empty() {
+            return self.seek(name);
+        }
+        self.failed = None;
+        self.finish();
+        self.unsought.append(&mut self.spent);
+        let result = match self.find_newest(name) {
+            Ok(false) => self.seek_rest(name),
+            found => found.map(|_| ()),
+        };
+        self.remember(result)
+    }
+
+    /// Seeks cursors until one has the ref `name`; whether one has.
+    fn find_newest(&mut self, name: &[u8]) -> Result<bool> {
+        self.unsought.sort_unstable_by_key(|cursor| cursor.rank);
+        for at in (0..self.unsought.len()).rev() {
+            let Some(cursor) = self.unsought.get_mut(at) else {
+                break;
+            };
+            // If not even the oldest table has the name, all have to be sought.
+            let is_oldest = cursor.rank == 0;
+            if !is_oldest && cursor.records.table().denies_ref(name) {
+                continue;
+            }
+            cursor.records.seek(name)?;
+            let more = cursor.records.advance()?;
+            let exact = more && cursor.records.key() == name;
+            if !exact && !is_oldest {
+                cursor.records.table().note_missing_ref();
+            }
+            let cursor = self.unsought.remove(at);
+            self.put(cursor, more, name);
+            if exact {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::merge::Merge;
 use crate::error::Result;
-use crate::record::Kind;
+use crate::record::{Kind, Refs};
 use crate::table::{SectionIter, Table};
 use std::sync::Arc;
 
@@ -70,5 +70,14 @@ impl<K: Kind> Shadow<K> {
     #[inline(always)]
     pub(super) fn record(&self) -> Option<K::Record<'_>> {
         self.merge.current().map(SectionIter::record)
+    }
+}
+
+impl Shadow<Refs> {
+    /// As [`Shadow::seek`], but other refs than that of exactly `name` are looked for only when
+    /// they are asked for.
+    pub(super) fn seek_name(&mut self, name: &[u8]) -> Result<()> {
+        self.prefix.clear();
+        self.merge.seek_name(name)
     }
 }

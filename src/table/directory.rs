@@ -4,6 +4,7 @@
 //! pays to have gone through all of them once: from then on one binary search replaces a descent
 //! through two or three blocks.
 
+use super::fences::Fences;
 use super::{Section, Table};
 use crate::block::{Block, Inflater, Records};
 use crate::error::Result;
@@ -46,22 +47,28 @@ pub(crate) struct Directory {
     keys: Vec<u8>,
     /// For each block, where its key ends in `keys`, and its position.
     blocks: Vec<(usize, u64)>,
+    /// Made for the lowest level, in which alone keys are looked for.
+    fences: Fences,
 }
 
 impl Directory {
     /// Position of the block in which to look for the first record at or after `key`: the first
     /// one that ends there or later, else the last one.
     pub(crate) fn block_for(&self, key: &[u8]) -> Option<u64> {
-        let (mut low, mut high) = (0, self.blocks.len());
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            match self.key(middle) < key {
-                true => low = middle.saturating_add(1),
-                false => high = middle,
-            }
+        let last = self.blocks.last()?;
+        if key > self.last_key() {
+            return Some(last.1);
         }
-        let block = self.blocks.get(low).or(self.blocks.last())?;
-        Some(block.1)
+        let at = match key > self.key(0) {
+            true => self.fences.rank(key, |n| self.key(n)),
+            false => 0,
+        };
+        Some(self.blocks.get(at).unwrap_or(last).1)
+    }
+
+    fn with_fences(mut self) -> Directory {
+        self.fences = Fences::new(self.blocks.len(), |n| self.key(n));
+        self
     }
 
     fn key(&self, n: usize) -> &[u8] {
@@ -110,7 +117,7 @@ impl Table {
             let (_, first) = level.blocks.first()?;
             let block = self.any_block_at(*first, &mut inflater).ok()?;
             if block.kind == kind {
-                return Some(level);
+                return Some(level.with_fences());
             }
             // A level has more blocks than the one above it.
             if level.blocks.len() <= above {

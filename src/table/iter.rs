@@ -146,6 +146,11 @@ impl<K: Kind> SectionIter<K> {
         result
     }
 
+    /// The table whose records these are.
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
+
     /// The key of the current record.
     #[inline]
     pub(crate) fn key(&self) -> &[u8] {

@@ -5,7 +5,7 @@
 //! `descend`; [`RefsFor`] goes through the object section. [`TableWriter`] makes files.
 //!
 //! Indexes that other writers damaged are survived here: see `descend`. What makes lookups faster
-//! the more there are is in `directory` and `filter`.
+//! the more there are is in `directory`, `fences` and `filter`.
 #![deny(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
@@ -14,6 +14,7 @@
 
 mod descend;
 mod directory;
+mod fences;
 mod filter;
 mod index;
 mod iter;
@@ -250,14 +251,24 @@ impl Table {
         name: &[u8],
         f: impl FnOnce(RefRecord<'_>) -> R,
     ) -> Result<Option<R>> {
-        if name.is_empty() || self.filter.denies(name) {
+        if name.is_empty() || self.denies_ref(name) {
             return Ok(None);
         }
         let found = self.look_up(name, f)?;
         if found.is_none() {
-            self.filter.note_miss(self);
+            self.note_missing_ref();
         }
         Ok(found)
+    }
+
+    /// Whether it is known without a look at the table that it has no ref of this name.
+    pub(crate) fn denies_ref(&self, name: &[u8]) -> bool {
+        self.filter.denies(name)
+    }
+
+    /// Notes that a ref was looked for in vain.
+    pub(crate) fn note_missing_ref(&self) {
+        self.filter.note_miss(self);
     }
 
     fn look_up<R>(&self, name: &[u8], f: impl FnOnce(RefRecord<'_>) -> R) -> Result<Option<R>> {
