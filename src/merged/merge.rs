@@ -170,15 +170,12 @@ impl<K: Kind> Merge<K> {
                 Ok(more) => more,
                 Err(error) => return self.remember(Err(error)),
             };
-            if let Some(Waiting { cursor, .. }) = self.waiting.pop() {
-                match more {
-                    true => {
-                        // Its key before was that of the leader.
-                        let shared = cursor.records.shared();
-                        self.insert(cursor, shared);
-                    }
-                    false => self.spent.push(cursor),
-                }
+            if more {
+                // Its key before was that of the leader.
+                next.shared = next.cursor.records.shared();
+                self.settle();
+            } else if let Some(Waiting { cursor, .. }) = self.waiting.pop() {
+                self.spent.push(cursor);
             }
             self.find_tie();
         }
@@ -201,12 +198,18 @@ impl<K: Kind> Merge<K> {
         self.leader.as_ref().map(|leader| &leader.records)
     }
 
-    /// After the leader moved: puts it in its place, and makes the smallest cursor the leader.
+    /// After the leader moved: lets the next cursor lead if that has the smaller key now.
+    #[inline(never)]
     fn reorder(&mut self) {
-        if let Some(leader) = self.leader.take() {
-            self.insert(leader, self.kept);
+        if let (Some(leader), Some(next)) = (&mut self.leader, self.waiting.last_mut()) {
+            let mut shared = self.kept;
+            if !precedes(leader, &mut shared, next) {
+                std::mem::swap(leader, &mut next.cursor);
+                self.kept = std::mem::replace(&mut next.shared, shared);
+                self.settle();
+            }
         }
-        self.lead();
+        self.find_tie();
     }
 
     /// Makes the smallest of the waiting cursors the leader.
@@ -230,34 +233,25 @@ impl<K: Kind> Merge<K> {
         };
     }
 
-    /// Puts a cursor where it belongs. Its key shares `shared` bytes with the one before all that
-    /// wait, which is smaller, or is nothing.
-    fn insert(&mut self, cursor: Box<Cursor<K>>, mut shared: usize) {
-        let mut at = self.waiting.len();
-        while let Some(before) = at.checked_sub(1) {
-            let Some(other) = self.waiting.get_mut(before) else {
+    /// Lets a cursor wait. Its key shares `shared` bytes with the one before all that wait, which
+    /// is smaller, or is nothing.
+    fn insert(&mut self, cursor: Box<Cursor<K>>, shared: usize) {
+        self.waiting.push(Waiting { cursor, shared });
+        self.settle();
+    }
+
+    /// Puts the last of the waiting cursors where it belongs. It and the one before it tell what
+    /// their keys share with the same smaller one, or nothing.
+    #[inline(always)]
+    fn settle(&mut self) {
+        let mut end = self.waiting.len();
+        while let Some([.., other, moved]) = self.waiting.get_mut(..end) {
+            if precedes(&moved.cursor, &mut moved.shared, other) {
                 break;
-            };
-            // Both keys come after the same one. Who keeps more of it is the smaller one.
-            match shared.cmp(&other.shared) {
-                Ordering::Greater => break,
-                Ordering::Less => {}
-                Ordering::Equal => {
-                    let key = cursor.records.key().get(shared..).unwrap_or_default();
-                    let other_key = other.cursor.records.key().get(shared..).unwrap_or_default();
-                    let more = common_prefix(key, other_key);
-                    let newer_first = other.cursor.rank.cmp(&cursor.rank);
-                    let order = compare_behind(key, other_key, more).then(newer_first);
-                    if order == Ordering::Less {
-                        other.shared += more;
-                        break;
-                    }
-                    shared += more;
-                }
             }
-            at = before;
+            std::mem::swap(other, moved);
+            end = end.saturating_sub(1);
         }
-        self.waiting.insert(at, Waiting { cursor, shared });
     }
 
     /// Goes to the end: puts all cursors aside.
@@ -277,6 +271,25 @@ impl<K: Kind> Merge<K> {
         }
         result
     }
+}
+
+/// Whether a cursor comes before one that waits. Both keys come after the same one, of which that
+/// of `cursor` keeps `shared` bytes. Whoever is second then tells what it shares with the first.
+#[inline(always)]
+fn precedes<K: Kind>(cursor: &Cursor<K>, shared: &mut usize, other: &mut Waiting<K>) -> bool {
+    let kept = *shared;
+    // Who keeps more of it is the smaller one.
+    if kept != other.shared {
+        return kept > other.shared;
+    }
+    let key = cursor.records.key().get(kept..).unwrap_or_default();
+    let other_key = other.cursor.records.key().get(kept..).unwrap_or_default();
+    let more = common_prefix(key, other_key);
+    let newer_first = other.cursor.rank.cmp(&cursor.rank);
+    let first = compare_behind(key, other_key, more).then(newer_first) == Ordering::Less;
+    let second = if first { &mut other.shared } else { shared };
+    *second = kept.saturating_add(more);
+    first
 }
 
 impl Merge<Refs> {
