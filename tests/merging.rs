@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 use bytes::Bytes;
+use reftable::merged::MergedRefIter;
 use reftable::table::{BlockSource, MemorySource};
 use reftable::{HashId, MergedTable, RefRecord, RefValue, Table, TableWriter, WriteOptions};
 use std::collections::BTreeMap;
@@ -82,11 +83,7 @@ fn listing(view: &MergedTable, prefix: &[u8]) -> Vec<(Vec<u8>, Option<u64>)> {
     let mut refs = view.refs_with_prefix(prefix).unwrap();
     let mut found = Vec::new();
     while let Some(record) = refs.next().unwrap() {
-        let value = match record.value {
-            RefValue::Object(id) => Some(u64::from_be_bytes(*id.first_chunk().unwrap())),
-            _ => None,
-        };
-        found.push((record.name.to_vec(), value));
+        found.push((record.name.to_vec(), value_of(&record)));
     }
     assert!(refs.next().unwrap().is_none(), "the end lasts");
     found
@@ -138,6 +135,168 @@ fn seeking_again_lifts_the_prefix() {
         count += 1;
     }
     assert_eq!(count, seen.len());
+}
+
+fn value_of(record: &RefRecord<'_>) -> Option<u64> {
+    match record.value {
+        RefValue::Object(id) => Some(u64::from_be_bytes(*id.first_chunk().unwrap())),
+        _ => None,
+    }
+}
+
+/// Where a table has the wanted name, the others are sought only when the next ref is asked for, and
+/// after many seeks in vain some are not asked at all. None of that may show: not where the name is
+/// a tombstone, the beginning of others or nowhere, and not in what follows.
+#[test]
+fn from_every_name_on_an_iterator_shows_the_same_however_often_it_is_sought() {
+    let mut shown = [0; 2];
+    for seed in 0..12 {
+        let (tables, seen) = tables(seed, &[150, 60, 1, 40, 10, 3]);
+        let all = MergedTable::new(tables, HashId::Sha1).unwrap();
+        for (hiding, view) in [all.clone(), all.hiding_deletions()].iter().enumerate() {
+            let mut refs = view.refs_from(b"").unwrap();
+            for n in 0..3000 {
+                let draw = mix(seed, n);
+                let mut wanted = name(draw >> 8).into_bytes();
+                if draw % 5 == 0 {
+                    wanted.push(b'!');
+                }
+                refs.seek(&wanted).unwrap();
+                let from = seen.range(wanted.clone()..);
+                let mut expected = from.filter(|(_, value)| hiding == 0 || value.is_some());
+                // Mostly one, as who looks for a name does, sometimes all.
+                let steps = [1, 1, 0, 2, 3, usize::MAX][(draw >> 4) as usize % 6];
+                for _ in 0..steps {
+                    let found = refs.next().unwrap();
+                    let found = found.map(|record| (record.name.to_vec(), value_of(&record)));
+                    let expected = expected.next().map(|(name, value)| (name.clone(), *value));
+                    assert_eq!(found, expected, "{seed} {n}");
+                    if found.is_none() {
+                        break;
+                    }
+                    shown[hiding] += 1;
+                }
+            }
+        }
+    }
+    assert!(shown.iter().all(|shown| *shown > 100_000), "{shown:?}");
+}
+
+/// A source that counts what is read, and can be made to fail.
+#[derive(Debug)]
+struct WatchedSource {
+    bytes: MemorySource,
+    reads: AtomicUsize,
+    broken: AtomicBool,
+}
+
+impl BlockSource for WatchedSource {
+    fn len(&self) -> u64 {
+        self.bytes.len()
+    }
+
+    fn read(&self, offset: u64, len: usize) -> reftable::Result<Bytes> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        match self.broken.load(Ordering::SeqCst) {
+            true => Err(reftable::Error::Misuse("broken")),
+            false => self.bytes.read(offset, len),
+        }
+    }
+}
+
+/// Tables of these names, the oldest first, and what they are read from.
+fn watched(tables: &[&[&str]]) -> (Vec<Arc<WatchedSource>>, MergedTable) {
+    let open = |(number, names): (u64, &&[&str])| {
+        let refs = names
+            .iter()
+            .map(|name| (name.as_bytes().to_vec(), Some(number)));
+        let source = Arc::new(WatchedSource {
+            bytes: MemorySource::new(bytes_of(number, &refs.collect(), 256)),
+            reads: AtomicUsize::new(0),
+            broken: AtomicBool::new(false),
+        });
+        let table = Table::open(source.clone(), &number.to_string()).unwrap();
+        (source, Arc::new(table))
+    };
+    let (sources, tables): (Vec<_>, _) = (1..).zip(tables).map(open).unzip();
+    (sources, MergedTable::new(tables, HashId::Sha1).unwrap())
+}
+
+fn next(refs: &mut MergedRefIter) -> reftable::Result<Option<(String, Option<u64>)>> {
+    let record = refs.next()?;
+    Ok(record.map(|record| {
+        let name = String::from_utf8_lossy(record.name).into_owned();
+        (name, value_of(&record))
+    }))
+}
+
+fn found(name: &str, value: u64) -> Option<(String, Option<u64>)> {
+    Some((name.to_owned(), Some(value)))
+}
+
+/// Who looks up names with an iterator waited for a search in each table, although the first that
+/// has the name has the answer.
+#[test]
+fn older_tables_are_read_when_the_ref_after_the_wanted_one_is() {
+    let (sources, view) = watched(&[&["a", "b", "d"], &["b", "c"]]);
+    let reads = |n: usize| sources[n].reads.swap(0, Ordering::SeqCst);
+    let mut refs = view.refs_from(b"").unwrap();
+    (reads(0), reads(1));
+    for _ in 0..3 {
+        refs.seek(b"b").unwrap();
+        assert_eq!(next(&mut refs).unwrap(), found("b", 2));
+        assert_eq!(reads(0), 0);
+        assert!(reads(1) > 0);
+    }
+    assert_eq!(next(&mut refs).unwrap(), found("c", 2));
+    assert!(reads(0) > 0);
+    assert_eq!(next(&mut refs).unwrap(), found("d", 1));
+    assert_eq!(next(&mut refs).unwrap(), None);
+}
+
+/// After names that it was asked for in vain, the newer of two tables is not read for one that it
+/// has not. The refs behind that one are still those of both.
+#[test]
+fn newer_tables_are_not_read_for_names_that_they_never_had() {
+    let (sources, view) = watched(&[&["a", "b", "d"], &["c", "e"], &["b~"]]);
+    let mut refs = view.refs_from(b"").unwrap();
+    for _ in 0..300 {
+        refs.seek(b"b").unwrap();
+        assert_eq!(next(&mut refs).unwrap(), found("b", 1));
+    }
+    let reads = |n: usize| sources[n].reads.swap(0, Ordering::SeqCst);
+    (reads(0), reads(1), reads(2));
+    refs.seek(b"b").unwrap();
+    assert_eq!(next(&mut refs).unwrap(), found("b", 1));
+    assert_eq!((reads(1), reads(2)), (0, 0));
+    assert!(reads(0) > 0);
+    for expected in [found("b~", 3), found("c", 2), found("d", 1), found("e", 2)] {
+        assert_eq!(next(&mut refs).unwrap(), expected);
+    }
+    assert_eq!(next(&mut refs).unwrap(), None);
+    // And where no table has the name, all are asked.
+    refs.seek(b"b!").unwrap();
+    assert_eq!(next(&mut refs).unwrap(), found("b~", 3));
+}
+
+/// An error of an older table comes when that is read, and stays: the refs of the other tables alone
+/// would be wrong.
+#[test]
+fn an_older_table_that_fails_ends_the_refs_behind_the_wanted_one() {
+    let (sources, view) = watched(&[&["a", "b", "d"], &["b", "c"]]);
+    let mut refs = view.refs_from(b"").unwrap();
+    sources[0].broken.store(true, Ordering::SeqCst);
+    refs.seek(b"b").unwrap();
+    assert_eq!(next(&mut refs).unwrap(), found("b", 2));
+    assert!(next(&mut refs).is_err());
+    assert!(next(&mut refs).is_err());
+    assert!(refs.seek(b"bb").is_err());
+    assert!(next(&mut refs).is_err());
+    refs.seek(b"b").unwrap();
+    assert_eq!(next(&mut refs).unwrap(), found("b", 2));
+    sources[0].broken.store(false, Ordering::SeqCst);
+    assert_eq!(next(&mut refs).unwrap(), found("c", 2));
+    assert_eq!(next(&mut refs).unwrap(), found("d", 1));
 }
 
 /// After many names that are not there, tables are asked another way.

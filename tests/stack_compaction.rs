@@ -578,3 +578,33 @@ fn compaction_maps_no_table() {
     assert_eq!(count, names.len());
     assert!(is_mapped(), "scans do map");
 }
+
+/// An iterator leaves older tables alone as long as only the ref it was sought for is wanted. They
+/// may have been compacted away by the time when it needs them.
+#[test]
+fn an_iterator_goes_on_in_the_tables_it_began_with() {
+    let dir = scratch();
+    build(
+        dir.path(),
+        &[
+            table(1, &["a", "b", "d"]),
+            table(2, &["c"]),
+            table(3, &["b"]),
+        ],
+    );
+    let stack = open(dir.path());
+    let mut refs = stack.merged().refs_from(b"").unwrap();
+    refs.seek(b"b").unwrap();
+    add(&stack, &["+bb", "-c"]);
+    stack.compact_all(None).unwrap();
+    assert_eq!(names(&stack), ["a", "b", "bb", "d"]);
+    let mut seen = Vec::new();
+    while let Some(record) = refs.next().unwrap() {
+        seen.push((
+            String::from_utf8_lossy(record.name).into_owned(),
+            record.update_index,
+        ));
+    }
+    let expected = [("b", 3), ("c", 2), ("d", 1)];
+    assert_eq!(seen, expected.map(|(name, index)| (name.to_owned(), index)));
+}
