@@ -250,6 +250,49 @@ mod tests {
         }
     }
 
+    /// So do two ways to a record by its name.
+    #[test]
+    fn short_records_are_looked_up_as_all_others_are() {
+        let sound = block_of_refs();
+        let block = open(&sound).unwrap();
+        let mut names = vec![b"a".to_vec(), b"refs/tags/~".to_vec()];
+        let mut records = Records::<Refs>::default();
+        records.enter(&block);
+        while records.advance(&block, &CONTEXT).unwrap() {
+            names.push(records.key().to_vec());
+            names.push([records.key(), b"!"].concat());
+        }
+        let look_up = |block: &Block, fast: bool, name: &[u8]| {
+            let found = match fast {
+                true => block.locate_by::<Refs, true>(name, &CONTEXT),
+                false => block.locate_by::<Refs, false>(name, &CONTEXT),
+            };
+            format!("{found:?}")
+        };
+        let mut answers = std::collections::BTreeSet::new();
+        for at in 0..sound.len() - 2 {
+            for flip in [0x00, 0x01, 0x08, 0x80] {
+                let mut bytes = sound.clone();
+                bytes[at] ^= flip;
+                let Ok(block) = open(&bytes) else { continue };
+                for name in names.iter().skip(at % 7).step_by(7) {
+                    let fast = look_up(&block, true, name);
+                    assert_eq!(fast, look_up(&block, false, name), "{at} {flip:x}");
+                    answers.insert(fast);
+                }
+            }
+        }
+        for answer in [
+            "BadPrefix",
+            "UpdateIndexRange",
+            "RecordTruncated",
+            "None",
+            "exact: true",
+        ] {
+            assert!(answers.iter().any(|seen| seen.contains(answer)), "{answer}");
+        }
+    }
+
     /// Two ways lead from a record to the next one. Whatever is in a block, they lead to the same.
     #[test]
     fn short_records_are_read_as_all_others_are() {

@@ -2,10 +2,11 @@
 
 use super::deflate::{Inflated, Inflater};
 use crate::error::{Defect, Error};
-use crate::format::key::{KeyHead, WINDOW};
+use crate::format::key::{KeyHead, ShortOutline, WINDOW, common_prefix, compare_behind};
 use crate::format::{BLOCK_HEADER_LEN, BlockType, Cursor, Flaw, Parse};
 use crate::record::{Context, Kind};
 use bytes::Bytes;
+use std::cmp::Ordering;
 
 /// Where a block stands in its table.
 #[derive(Clone, Copy, Debug)]
@@ -242,6 +243,7 @@ impl Block {
     }
 
     /// The key at an offset where it stands in full.
+    #[inline(always)]
     fn full_key_at(&self, offset: usize) -> Parse<&[u8]> {
         let mut cursor = Cursor::at(self.records(), offset);
         let head = KeyHead::read(&mut cursor)?;
@@ -265,7 +267,9 @@ impl Block {
         let (mut low, mut high) = (0usize, self.restart_count);
         while low < high {
             let middle = low.midpoint(high);
-            if self.full_key_at(self.restart(middle)?)? > key {
+            let middle_key = self.full_key_at(self.restart(middle)?)?;
+            let shared = common_prefix(middle_key, key);
+            if compare_behind(middle_key, key, shared) == Ordering::Greater {
                 high = middle;
             } else {
                 low = middle.saturating_add(1);
@@ -303,34 +307,81 @@ impl Block {
         key: &[u8],
         context: &Context,
     ) -> Parse<Option<Located<K>>> {
-        let records = self.records();
-        let mut cursor = Cursor::at(records, self.restart_before(key)?);
+        self.locate_by::<K, true>(key, context)
+    }
+
+    /// [`Block::locate`], with or without the fast way to read records.
+    #[inline(always)]
+    pub(super) fn locate_by<K: Kind, const FAST: bool>(
+        &self,
+        key: &[u8],
+        context: &Context,
+    ) -> Parse<Option<Located<K>>> {
+        let mut at = self.restart_before(key)?;
         let (mut matched, mut last_len) = (0usize, 0usize);
-        while cursor.left() > 0 {
-            let at = cursor;
-            let head = KeyHead::read(&mut cursor)?;
+        while at < self.records_end() {
+            let short = match FAST {
+                true => self.short_entry::<K>(at, context),
+                false => None,
+            };
+            let Entry { head, span, next } = match short {
+                Some(entry) => entry,
+                None => self.entry(at, context)?,
+            };
             if head.prefix > last_len {
-                return Err(at.flaw(Defect::BadPrefix));
+                return Err(Flaw {
+                    defect: Defect::BadPrefix,
+                    offset: at,
+                });
             }
-            let span = K::read_value(&mut cursor, head.extra, context)?;
             if head.prefix <= matched {
                 let wanted = key.get(head.prefix..).unwrap_or_default();
-                if head.suffix >= wanted {
+                let shared = common_prefix(head.suffix, wanted);
+                let order = compare_behind(head.suffix, wanted, shared);
+                if order != Ordering::Less {
                     return Ok(Some(Located {
-                        start: at.offset(),
+                        start: at,
                         prefix: head.prefix,
-                        exact: head.suffix == wanted,
+                        exact: order == Ordering::Equal,
                         span,
-                        next: cursor.offset(),
+                        next,
                     }));
                 }
-                let shared = crate::format::key::common_prefix(head.suffix, wanted);
                 matched = head.prefix.saturating_add(shared);
             }
             last_len = head.prefix.saturating_add(head.suffix.len());
+            at = next;
         }
         Ok(None)
     }
+
+    /// The record at an offset.
+    #[inline(always)]
+    fn entry<K: Kind>(&self, at: usize, context: &Context) -> Parse<Entry<'_, K>> {
+        let mut cursor = Cursor::at(self.records(), at);
+        let head = KeyHead::read(&mut cursor)?;
+        let span = K::read_value(&mut cursor, head.extra, context)?;
+        let next = cursor.offset();
+        Ok(Entry { head, span, next })
+    }
+
+    /// The record at an offset if it has one of the forms that are read fast, as nearly all have.
+    #[inline(always)]
+    fn short_entry<K: Kind>(&self, at: usize, context: &Context) -> Option<Entry<'_, K>> {
+        let outline = ShortOutline::read(self.window(at)?)?;
+        let ShortOutline { head, behind } = outline;
+        let value_at = at.wrapping_add(outline.len());
+        let (span, next) = K::read_short(head.extra, behind, value_at, context)?;
+        (next <= self.records_end()).then_some(Entry { head, span, next })
+    }
+}
+
+/// A record as it lies in its block.
+struct Entry<'a, K: Kind> {
+    head: KeyHead<'a>,
+    span: K::Span,
+    /// Offset of the record after it.
+    next: usize,
 }
 
 /// The number that the first three bytes of some are.

@@ -75,11 +75,50 @@ impl ShortHead {
     /// The two bytes behind the head that `window` begins with.
     #[inline(always)]
     pub(crate) fn behind(&self, window: &[u8; WINDOW]) -> [u8; 2] {
-        let at = self.suffix_len.min(SHORT).wrapping_add(2);
-        match window.get(at..) {
-            Some([first, second, ..]) => [*first, *second],
-            _ => [0xff; 2],
+        behind(window, self.suffix_len)
+    }
+}
+
+/// A [`ShortHead`] that is only looked at, so that it may have a NUL in its suffix, or none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShortOutline<'a> {
+    /// The head, and the two bytes behind it.
+    pub(crate) head: KeyHead<'a>,
+    pub(crate) behind: [u8; 2],
+}
+
+impl<'a> ShortOutline<'a> {
+    /// The outline of the head that `window` begins with; `None` if that is a longer one.
+    #[inline(always)]
+    pub(crate) fn read(window: &'a [u8; WINDOW]) -> Option<ShortOutline<'a>> {
+        let [prefix, len_and_extra, rest @ ..] = window;
+        let suffix_len = usize::from(len_and_extra >> 3);
+        if *prefix >= 0x80 || suffix_len > SHORT {
+            return None;
         }
+        let head = KeyHead {
+            prefix: usize::from(*prefix),
+            suffix: rest.get(..suffix_len)?,
+            extra: len_and_extra & 0x7,
+        };
+        let behind = behind(window, suffix_len);
+        Some(ShortOutline { head, behind })
+    }
+
+    /// Length of the head in bytes.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.head.suffix.len().wrapping_add(2)
+    }
+}
+
+/// The two bytes behind a short head with a suffix of `suffix_len` bytes.
+#[inline(always)]
+fn behind(window: &[u8; WINDOW], suffix_len: usize) -> [u8; 2] {
+    let at = suffix_len.min(SHORT).wrapping_add(2);
+    match window.get(at..) {
+        Some([first, second, ..]) => [*first, *second],
+        _ => [0xff; 2],
     }
 }
 

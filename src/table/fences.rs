@@ -15,6 +15,8 @@ const FENCES: usize = PARTS - 1;
 /// A tree over sorted keys that are kept elsewhere, level by level from the root down.
 #[derive(Debug, Default)]
 pub(super) struct Fences {
+    /// Number of keys.
+    count: usize,
     nodes: Vec<Node>,
     /// For each level the place of its first node, and how many keys a part has.
     levels: Vec<Level>,
@@ -39,7 +41,10 @@ struct Node {
 impl Fences {
     /// The tree over `count` ascending keys.
     pub(super) fn new<'a>(count: usize, key: impl Fn(usize) -> &'a [u8]) -> Fences {
-        let mut fences = Fences::default();
+        let mut fences = Fences {
+            count,
+            ..Fences::default()
+        };
         let mut part = 1usize;
         let mut parts = vec![part];
         while part.saturating_mul(PARTS) < count {
@@ -62,17 +67,21 @@ impl Fences {
     pub(super) fn rank<'a>(&self, wanted: &[u8], key: impl Fn(usize) -> &'a [u8]) -> usize {
         let (mut node_number, mut start) = (0usize, 0usize);
         for level in &self.levels {
-            let Some(node) = self.nodes.get(level.first.saturating_add(node_number)) else {
+            // These numbers are below eight times the number of keys.
+            let Some(node) = self.nodes.get(level.first.wrapping_add(node_number)) else {
                 break;
             };
             let head = head(wanted, node.shared);
             let mut smaller = node.count_smaller(head);
             let fence = |n: usize| fence(start, level.part, n);
-            while node.heads.get(smaller) == Some(&head) && key(fence(smaller)) < wanted {
-                smaller = smaller.saturating_add(1);
+            while node.heads.get(smaller) == Some(&head)
+                && fence(smaller) < self.count
+                && key(fence(smaller)) < wanted
+            {
+                smaller = smaller.wrapping_add(1);
             }
-            start = start.saturating_add(smaller.saturating_mul(level.part));
-            node_number = node_number.saturating_mul(PARTS).saturating_add(smaller);
+            start = start.wrapping_add(smaller.wrapping_mul(level.part));
+            node_number = node_number.wrapping_mul(PARTS).wrapping_add(smaller);
         }
         start
     }
@@ -96,10 +105,15 @@ impl Node {
         Node { heads, shared }
     }
 
+    /// How many of the heads are smaller than `wanted`: three steps without a branch, since guesses
+    /// would be wrong half of the time.
     #[inline(always)]
     fn count_smaller(&self, wanted: u64) -> usize {
-        let smaller = self.heads.iter().map(|head| usize::from(*head < wanted));
-        smaller.fold(0, usize::wrapping_add)
+        let [_, a, _, b, _, c, _] = self.heads;
+        let four = usize::from(b < wanted) << 2;
+        let two = usize::from(if four == 0 { a } else { c } < wanted) << 1;
+        let last = self.heads.get(four | two).copied().unwrap_or(u64::MAX);
+        (four | two).wrapping_add(usize::from(last < wanted))
     }
 }
 
@@ -113,9 +127,12 @@ fn fence(start: usize, part: usize, n: usize) -> usize {
 #[inline(always)]
 fn head(key: &[u8], at: usize) -> u64 {
     let rest = key.get(at..).unwrap_or_default();
-    match rest.first_chunk() {
-        Some(bytes) => u64::from_be_bytes(*bytes),
-        None => {
+    let missing = 8usize.saturating_sub(rest.len());
+    match (rest.first_chunk(), key.last_chunk()) {
+        (Some(bytes), _) => u64::from_be_bytes(*bytes),
+        // The end of the key is all that is left.
+        (None, Some(bytes)) if missing < 8 => u64::from_be_bytes(*bytes) << missing.wrapping_mul(8),
+        (None, _) => {
             let mut bytes = [0; 8];
             for (place, byte) in bytes.iter_mut().zip(rest) {
                 *place = *byte;
@@ -145,6 +162,19 @@ mod tests {
         keys.sort();
         keys.dedup();
         keys
+    }
+
+    /// A name of bytes 255 has the number that stands where there is no key.
+    #[test]
+    fn keys_of_the_largest_bytes_are_found() {
+        let keys: Vec<Vec<u8>> = (0..90).map(|n| vec![0xff; n]).collect();
+        for count in [2, 5, 9, 11, 66, 90] {
+            let key = |n: usize| keys[..count][n].as_slice();
+            let fences = Fences::new(count, key);
+            for n in 1..count {
+                assert_eq!(fences.rank(&keys[n], key), n, "of {count}");
+            }
+        }
     }
 
     #[test]

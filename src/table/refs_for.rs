@@ -5,6 +5,7 @@ use crate::block::{Block, Inflater, Records};
 use crate::error::{Defect, Error, Result};
 use crate::format::{BlockType, Parse};
 use crate::record::{Context, Kind, Objs, RefRecord, RefValue, Refs};
+use memchr::memmem::Finder;
 use std::sync::Arc;
 
 /// The refs of one table whose object id or peeled id is a given one, in the order of names.
@@ -12,7 +13,8 @@ use std::sync::Arc;
 /// Keeps its table alive. After an error, every further step gives that error again.
 #[derive(Debug)]
 pub struct RefsFor {
-    id: Vec<u8>,
+    /// Looks for the id in the bytes of a block.
+    finder: Finder<'static>,
     refs: Candidates,
 }
 
@@ -53,7 +55,7 @@ impl RefsFor {
             }
         };
         Ok(RefsFor {
-            id: id.to_vec(),
+            finder: Finder::new(id).into_owned(),
             refs,
         })
     }
@@ -67,14 +69,14 @@ impl RefsFor {
         loop {
             let more = match &mut self.refs {
                 Candidates::All(all) => all.advance()?,
-                Candidates::Blocks(blocks) => blocks.advance(&self.id)?,
+                Candidates::Blocks(blocks) => blocks.advance(&self.finder)?,
             };
             if !more {
                 return Ok(None);
             }
             if self
                 .current()
-                .is_some_and(|found| mentions(&found, &self.id))
+                .is_some_and(|found| mentions(&found, self.finder.needle()))
             {
                 return Ok(self.current());
             }
@@ -101,8 +103,8 @@ fn mentions(record: &RefRecord<'_>, wanted: &[u8]) -> bool {
 }
 
 impl BlockRefs {
-    /// Goes to the next record that may mention `id`.
-    fn advance(&mut self, id: &[u8]) -> Result<bool> {
+    /// Goes to the next record that may mention the id.
+    fn advance(&mut self, id: &Finder<'_>) -> Result<bool> {
         if let Some(error) = &self.failed {
             return Err(error.again());
         }
@@ -113,7 +115,7 @@ impl BlockRefs {
         result
     }
 
-    fn try_advance(&mut self, id: &[u8]) -> Result<bool> {
+    fn try_advance(&mut self, id: &Finder<'_>) -> Result<bool> {
         loop {
             if let Some(block) = &self.block {
                 let flaw = |flaw| block.error(self.table.name(), flaw);
@@ -152,12 +154,12 @@ impl BlockRefs {
 fn advance_to(
     records: &mut Records<Refs>,
     block: &Block,
-    id: &[u8],
+    id: &Finder<'_>,
     context: &Context,
 ) -> Parse<bool> {
     let from = records.next_offset();
     let rest = block.records().get(from..).unwrap_or_default();
-    let Some(at) = memchr::memmem::find(rest, id) else {
+    let Some(at) = id.find(rest) else {
         return Ok(false);
     };
     let occurrence = from.saturating_add(at);
