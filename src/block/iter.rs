@@ -63,6 +63,13 @@ impl<K: Kind> Records<K> {
         self.key.as_slice()
     }
 
+    /// The order of the current key and that of others, which share their first `shared` bytes, and
+    /// how many more they share.
+    #[inline(always)]
+    pub(crate) fn compare_from(&self, other: &Records<K>, shared: usize) -> (Ordering, usize) {
+        self.key.compare_from(&other.key, shared)
+    }
+
     /// The value of the current record.
     #[inline]
     pub(crate) fn span(&self) -> K::Span {

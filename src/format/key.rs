@@ -182,6 +182,50 @@ impl KeyBuf {
         true
     }
 
+    /// The order of this key and another, which share their first `shared` bytes, and how many more
+    /// they share.
+    ///
+    /// Most keys differ in the next eight bytes. These are compared as numbers, without a loop whose
+    /// end the processor would have to guess.
+    #[inline(always)]
+    pub(crate) fn compare_from(&self, other: &KeyBuf, shared: usize) -> (Ordering, usize) {
+        let lens = [self.len, other.len].map(|len| len.saturating_sub(shared));
+        let (Some(word), Some(other_word)) = (self.word_at(shared), other.word_at(shared)) else {
+            return self.compare_rest(other, shared);
+        };
+        let both = lens[0].min(lens[1]);
+        let differ = word ^ other_word;
+        if differ == 0 {
+            return match both > 8 {
+                true => self.compare_rest(other, shared),
+                false => (lens[0].cmp(&lens[1]), both),
+            };
+        }
+        let same = (differ.trailing_zeros() / 8) as usize;
+        (
+            word.swap_bytes().cmp(&other_word.swap_bytes()),
+            same.min(both),
+        )
+    }
+
+    #[inline(never)]
+    fn compare_rest(&self, other: &KeyBuf, shared: usize) -> (Ordering, usize) {
+        let key = self.as_slice().get(shared..).unwrap_or_default();
+        let other = other.as_slice().get(shared..).unwrap_or_default();
+        let more = common_prefix(key, other);
+        (compare_behind(key, other, more), more)
+    }
+
+    /// Eight bytes from `at` on, the lowest first, with zeros behind the key. `None` if there is no
+    /// room for them.
+    #[inline(always)]
+    fn word_at(&self, at: usize) -> Option<u64> {
+        let bytes = self.bytes.get(at..)?.first_chunk()?;
+        let bits = self.len.saturating_sub(at).min(8).wrapping_mul(8);
+        let end = 1u64.checked_shl(u32::try_from(bits).unwrap_or(64));
+        Some(u64::from_le_bytes(*bytes) & end.unwrap_or(0).wrapping_sub(1))
+    }
+
     /// Keeps the first `prefix` bytes and appends the first `len` of `rest`.
     #[inline(always)]
     pub(crate) fn replace(&mut self, prefix: usize, rest: &[u8], len: usize) {
@@ -382,6 +426,49 @@ mod tests {
             for (j, b) in keys.iter().enumerate() {
                 let order = compare_behind(a, b, common_prefix(a, b));
                 assert_eq!(order, i.cmp(&j), "{a:?} {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_in_buffers_are_in_the_order_of_their_bytes_too() {
+        let mut keys: Vec<Vec<u8>> = Vec::new();
+        for start in ["", "a", "refs/heads/"] {
+            for end in [
+                "",
+                "\0",
+                "\0\0",
+                "b",
+                "bcdefgh",
+                "bcdefghi",
+                "bcdefghij",
+                "\u{ff}",
+            ] {
+                keys.push([start, end].concat().into_bytes());
+                keys.push([start, end, "\0"].concat().into_bytes());
+                keys.push([start, "bcdefgh", end, "i"].concat().into_bytes());
+            }
+        }
+        let buffers = keys.iter().map(|key| {
+            let mut buffer = KeyBuf::default();
+            // What was there before does not count.
+            buffer.replace(0, &[0x61; 40], 40);
+            buffer.replace(0, key, key.len());
+            buffer
+        });
+        let buffers: Vec<_> = buffers.chain([KeyBuf::default()]).collect();
+        for a in &buffers {
+            for b in &buffers {
+                let (key, other) = (a.as_slice(), b.as_slice());
+                let all = common_prefix(key, other);
+                for shared in 0..=all {
+                    let expected = (key.cmp(other), all - shared);
+                    assert_eq!(
+                        a.compare_from(b, shared),
+                        expected,
+                        "{key:?} {other:?} {shared}"
+                    );
+                }
             }
         }
     }

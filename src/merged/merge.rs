@@ -1,7 +1,7 @@
 //! Merging: the records of several tables in one order.
 
 use crate::error::{Error, Result};
-use crate::format::key::{common_prefix, compare_behind};
+use crate::format::key::common_prefix;
 use crate::record::{Kind, Refs};
 use crate::table::{SectionIter, Table};
 use std::cmp::Ordering;
@@ -282,11 +282,9 @@ fn precedes<K: Kind>(cursor: &Cursor<K>, shared: &mut usize, other: &mut Waiting
     if kept != other.shared {
         return kept > other.shared;
     }
-    let key = cursor.records.key().get(kept..).unwrap_or_default();
-    let other_key = other.cursor.records.key().get(kept..).unwrap_or_default();
-    let more = common_prefix(key, other_key);
+    let (order, more) = cursor.records.compare_from(&other.cursor.records, kept);
     let newer_first = other.cursor.rank.cmp(&cursor.rank);
-    let first = compare_behind(key, other_key, more).then(newer_first) == Ordering::Less;
+    let first = order.then(newer_first) == Ordering::Less;
     let second = if first { &mut other.shared } else { shared };
     *second = kept.saturating_add(more);
     first

@@ -5,6 +5,7 @@ use crate::block::{Block, Inflater, Records};
 use crate::error::{Error, Result};
 use crate::format::Flaw;
 use crate::record::{Context, Kind, LogRecord, Logs, RefRecord, Refs};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// After so many blocks in a row the source is told that this is a scan.
@@ -155,6 +156,13 @@ impl<K: Kind> SectionIter<K> {
     #[inline]
     pub(crate) fn key(&self) -> &[u8] {
         self.records.key()
+    }
+
+    /// The order of the current key and that of another table, which share their first `shared`
+    /// bytes, and how many more they share.
+    #[inline(always)]
+    pub(crate) fn compare_from(&self, other: &SectionIter<K>, shared: usize) -> (Ordering, usize) {
+        self.records.compare_from(&other.records, shared)
     }
 
     /// Whether the current record is a tombstone.
