@@ -241,7 +241,7 @@ fn older_tables_are_read_when_the_ref_after_the_wanted_one_is() {
     let (sources, view) = watched(&[&["a", "b", "d"], &["b", "c"]]);
     let reads = |n: usize| sources[n].reads.swap(0, Ordering::SeqCst);
     let mut refs = view.refs_from(b"").unwrap();
-    (reads(0), reads(1));
+    let _ = (reads(0), reads(1));
     for _ in 0..3 {
         refs.seek(b"b").unwrap();
         assert_eq!(next(&mut refs).unwrap(), found("b", 2));
@@ -265,7 +265,7 @@ fn newer_tables_are_not_read_for_names_that_they_never_had() {
         assert_eq!(next(&mut refs).unwrap(), found("b", 1));
     }
     let reads = |n: usize| sources[n].reads.swap(0, Ordering::SeqCst);
-    (reads(0), reads(1), reads(2));
+    let _ = (reads(0), reads(1), reads(2));
     refs.seek(b"b").unwrap();
     assert_eq!(next(&mut refs).unwrap(), found("b", 1));
     assert_eq!((reads(1), reads(2)), (0, 0));

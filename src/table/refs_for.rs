@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct RefsFor {
     /// Looks for the id in the bytes of a block.
-    finder: Finder<'static>,
+    finder: Box<Finder<'static>>,
     refs: Candidates,
 }
 
@@ -55,7 +55,7 @@ impl RefsFor {
             }
         };
         Ok(RefsFor {
-            finder: Finder::new(id).into_owned(),
+            finder: Box::new(Finder::new(id).into_owned()),
             refs,
         })
     }
