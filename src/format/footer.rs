@@ -1,5 +1,6 @@
 //! The footer (format section 11).
 
+use super::checksum::crc32;
 use super::{Cursor, Header, MAGIC};
 use crate::error::Defect;
 
@@ -32,7 +33,7 @@ impl Footer {
         }
         let summed = bytes.get(..bytes.len().saturating_sub(4));
         let crc = bytes.last_chunk().ok_or(Defect::TooShort)?;
-        if crc32fast::hash(summed.unwrap_or_default()) != u32::from_be_bytes(*crc) {
+        if crc32(summed.unwrap_or_default()) != u32::from_be_bytes(*crc) {
             return Err(Defect::FooterCrc);
         }
         if header_bytes.get(..header.len()) != Some(copy) {
@@ -63,7 +64,7 @@ impl Footer {
         ] {
             out.extend_from_slice(&field.to_be_bytes());
         }
-        let crc = crc32fast::hash(&out);
+        let crc = crc32(&out);
         out.extend_from_slice(&crc.to_be_bytes());
         out
     }

@@ -23,6 +23,9 @@ const FEW_LEVELS: u64 = 64;
 /// An index block has at least a head, an entry of two bytes, a restart and their count.
 const LEAST_INDEX_BLOCK: u64 = 11;
 
+/// A table keeps its first log block if the records in it take no more bytes than this.
+const MOST_KEPT: usize = 1 << 16;
+
 /// Where an index block leads.
 struct Target {
     position: u64,
@@ -64,16 +67,35 @@ impl Table {
         key: &[u8],
         inflater: &mut Inflater,
     ) -> Result<Block> {
-        let mut block = self.block_at(section.start, kind, inflater)?;
         if key.is_empty() {
-            return Ok(block);
+            return self.block_at(section.start, kind, inflater);
         }
+        let mut block = self.first_block(section, kind, inflater)?;
         while let Some(next) = self.next_block(&block, kind, inflater)? {
             let first = next.first_key();
             if first.map_err(|flaw| next.error(self.name(), flaw))? > key {
                 break;
             }
             block = next;
+        }
+        Ok(block)
+    }
+
+    /// The first block of a section without an index. A program that writes refs asks for the log of
+    /// each, so that one of log records is inflated once and kept.
+    fn first_block(
+        &self,
+        section: Section,
+        kind: BlockType,
+        inflater: &mut Inflater,
+    ) -> Result<Block> {
+        if let (BlockType::Log, Some(block)) = (kind, self.first_log_block.get()) {
+            return Ok(block.clone());
+        }
+        let block = self.block_at(section.start, kind, inflater)?;
+        if kind == BlockType::Log && block.records().len() <= MOST_KEPT {
+            // Another thread may have been faster.
+            let _ = self.first_log_block.set(block.clone());
         }
         Ok(block)
     }
@@ -124,9 +146,13 @@ impl Table {
         let context = self.context();
         if let Some(found) = block.locate::<Index>(key, &context).map_err(flaw)? {
             let first = found.span.position;
-            let entries = Entries::at(block, found.next, &context);
-            let rest = entries.first_from(start).map_err(flaw)?;
-            let position = (first >= start).then_some(first).or(rest);
+            let position = match first >= start {
+                true => Some(first),
+                false => {
+                    let entries = Entries::at(block, found.next, &context);
+                    entries.first_from(start).map_err(flaw)?
+                }
+            };
             if let Some(position) = position {
                 return Ok(Some(Target {
                     position,

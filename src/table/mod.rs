@@ -36,7 +36,7 @@ pub use source::{BlockSource, FileSource, MemorySource};
 pub use stats::{BlockStats, Stats};
 pub use writer::{TableSink, TableWriter};
 
-use crate::block::Inflater;
+use crate::block::{Block, Inflater};
 use crate::error::{Corruption, Defect, Error, Result};
 use crate::format::{BlockType, Footer, Header};
 use crate::hash::HashId;
@@ -44,7 +44,7 @@ use crate::record::{Context, Kind, Logs, RefRecord, Refs};
 use directory::LazyDirectory;
 use filter::LazyFilter;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// One immutable table, open for reading.
 #[derive(Debug)]
@@ -61,6 +61,8 @@ pub struct Table {
     directories: [LazyDirectory; 3],
     /// The names of the refs, once many were looked for in vain.
     filter: LazyFilter,
+    /// The first log block, once a log was looked for, in a table without index of its logs.
+    first_log_block: OnceLock<Block>,
 }
 
 impl Table {
@@ -104,6 +106,7 @@ impl Table {
             first: None,
             directories: Default::default(),
             filter: LazyFilter::default(),
+            first_log_block: OnceLock::new(),
         };
         if end > header.len() as u64 {
             let byte = front.get(header.len()).copied().unwrap_or_default();

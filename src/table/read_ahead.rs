@@ -3,7 +3,7 @@
 use super::{BlockSource, Table};
 use crate::error::Result;
 use bytes::Bytes;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Length in bytes of what is asked for at once. The system's allocator takes memory of this length
 /// from what it has, and gives longer pieces back each time.
@@ -78,6 +78,7 @@ impl Table {
             first: table.first,
             directories: Default::default(),
             filter: super::LazyFilter::default(),
+            first_log_block: OnceLock::new(),
         })
     }
 }
