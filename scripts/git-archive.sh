@@ -13,8 +13,13 @@
 # code. Locks, temporary files, syncing, maps, the clock and random numbers are
 # imported from git's reftable/system.o.
 #
-# Environment: CARGO (cargo), CARGO_TARGET_DIR (target/git), LD (ld), OBJCOPY
-# (objcopy), AR (ar), NM (nm).
+# What unwinds the stack after a panic is in it too, since loading libgcc_s takes a
+# tenth of the time of a short command. A git that is linked with -static does not
+# list the unwinding tables where that code looks for them: UNWINDER=program leaves
+# it out, and the linker takes that of the compiler.
+#
+# Environment: CARGO (cargo), CARGO_TARGET_DIR (target/git), CC (cc), LD (ld),
+# OBJCOPY (objcopy), AR (ar), NM (nm), UNWINDER.
 set -eu
 
 die () { printf 'git-archive: %s\n' "$*" >&2; exit 1; }
@@ -52,7 +57,9 @@ mkdir -p "$(dirname "$out")"
 work=$(mktemp -d "${out%/*}/archive.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-"$root/scripts/localise" "$archive" "$symbols" "$work/reftable.o"
+unwinder=-u
+[ "${UNWINDER-}" != program ] || unwinder=
+"$root/scripts/localise" $unwinder "$archive" "$symbols" "$work/reftable.o"
 
 # The exports are checked, since a missing function would be taken from git's own
 # objects, and some of those without a word from the linker.
