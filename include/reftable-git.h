@@ -260,7 +260,7 @@ struct reftable_ref_record {
          */
         char *refname;
         /**
-         * Bytes that refname has room for. For the program; the library sets it only.
+         * Bytes that refname has room for. An iterator that gave the string may fill it again.
          */
         size_t refname_cap;
         /**
@@ -310,7 +310,7 @@ struct reftable_log_update {
          */
         char *message;
         /**
-         * Bytes that message has room for. For the program; the library sets it only.
+         * Bytes that message has room for. An iterator that gave the string may fill it again.
          */
         size_t message_cap;
 };
@@ -334,7 +334,7 @@ struct reftable_log_record {
          */
         char *refname;
         /**
-         * Bytes that refname has room for. For the program; the library sets it only.
+         * Bytes that refname has room for. An iterator that gave the string may fill it again.
          */
         size_t refname_cap;
         /**

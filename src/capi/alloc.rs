@@ -52,6 +52,20 @@ pub(crate) unsafe fn release<T>(block: *mut T) {
     unsafe { function.unwrap_or(libc::free)(block.cast()) }
 }
 
+/// Writes `text` and a NUL byte behind it into a block.
+///
+/// # Safety
+///
+/// `block` has room for them and overlaps nothing that anybody else has.
+pub(crate) unsafe fn fill(block: *mut u8, text: &[u8]) {
+    // SAFETY: there is room, and no overlap.
+    unsafe { ptr::copy_nonoverlapping(text.as_ptr(), block, text.len()) };
+    // SAFETY: there is room for one byte more.
+    let end = unsafe { block.add(text.len()) };
+    // SAFETY: see above.
+    unsafe { end.write(0) };
+}
+
 /// A block on its way to C: freed when dropped before it got there.
 #[derive(Debug)]
 pub(crate) struct Block(NonNull<u8>);
@@ -64,11 +78,17 @@ impl Block {
 
     /// A copy of `text` with a NUL byte behind it; `None` if there is no memory.
     pub(crate) fn string(text: &[u8]) -> Option<Block> {
-        let block = Block::copy(text, text.len().checked_add(1)?)?;
-        // SAFETY: the block has one byte more than `text`.
-        let end = unsafe { block.0.add(text.len()) };
-        // SAFETY: `end` is the last byte of the block, which nobody else has yet.
-        unsafe { end.write(0) };
+        Block::string_in(text, text.len().checked_add(1)?)
+    }
+
+    /// The same in a block of `room` bytes, more than `text` has.
+    pub(crate) fn string_in(text: &[u8], room: usize) -> Option<Block> {
+        if room <= text.len() {
+            return None;
+        }
+        let block = Block(NonNull::new(malloc(room).cast())?);
+        // SAFETY: the new block has room for `text` and one byte more.
+        unsafe { fill(block.0.as_ptr(), text) };
         Some(block)
     }
 

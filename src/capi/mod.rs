@@ -24,10 +24,12 @@
 //!    on the same handle; see [`handle`] for how that is kept sound.
 //! 4. A pointer field of a record is NULL or a block of the library's allocator (`malloc` unless
 //!    [`alloc`] was told otherwise): a string that ends with NUL, or an object id of as many bytes
-//!    as the hash has. Where the library only reads a record, the memory may come from anywhere.
+//!    as the hash has. If the record has a field for the room of a string, the block has that many
+//!    bytes. Where the library only reads a record, the memory may come from anywhere.
 //! 5. An array of *n* elements is valid for *n* elements; a buffer of *n* bytes for *n* bytes.
 //! 6. A function pointer is NULL or a function of the declared type that returns in the normal way
-//!    or ends the process. Its `void *` argument is passed on and never looked at.
+//!    or ends the process. Its `void *` argument is passed on and never looked at. One that
+//!    allocates or frees memory does not call this library.
 //! 7. A block source that C supplies is used from one thread at a time, until it is closed.
 #![expect(
     unsafe_code,

@@ -3,7 +3,7 @@
 //! An iterator is made for one kind of record, and then sought as often as the program likes.
 
 use super::block_walk::BlockWalk;
-use super::outgoing::{give_log, give_ref};
+use super::outgoing::{Given, give_log, give_ref};
 use super::record::{reftable_log_record, reftable_ref_record};
 use super::{Status, status};
 use crate::capi::error::Code;
@@ -46,11 +46,11 @@ pub struct reftable_iterator_vtable {
 
 static OPS: reftable_iterator_vtable = reftable_iterator_vtable { _unique: 1 };
 
-/// What `iter_arg` points at.
+/// What `iter_arg` points at: the iterator, and what it gave last.
 struct Cursor;
 
 impl Handle for Cursor {
-    type Value = Walk;
+    type Value = (Walk, Given);
 }
 
 /// Where the records come from, and where in them the iterator is.
@@ -183,7 +183,7 @@ pub(super) unsafe fn init(it: *mut reftable_iterator, walk: Walk) -> Status {
     if !it.ops.is_null() {
         return Err(Code::MISUSE);
     }
-    it.iter_arg = handle::make::<Cursor>(walk).cast();
+    it.iter_arg = handle::make::<Cursor>((walk, Given::default())).cast();
     it.ops = (&raw const OPS).cast_mut();
     Ok(0)
 }
@@ -218,7 +218,7 @@ pub unsafe extern "C" fn reftable_iterator_seek_ref(
         let mut walk = unsafe { enter(it) }?;
         // SAFETY: contract 2.
         let name = unsafe { handle::text(name) }.ok_or(Code::MISUSE)?;
-        match &mut *walk {
+        match &mut walk.0 {
             Walk::Refs(refs) => refs.seek(name)?,
             Walk::Logs(_) => return Err(Code::MISUSE),
         }
@@ -239,9 +239,10 @@ pub unsafe extern "C" fn reftable_iterator_next_ref(
     status(|| {
         // SAFETY: contract 1.
         let mut walk = unsafe { enter(it) }?;
-        let found = match &mut *walk {
+        let (walk, given) = &mut *walk;
+        let found = match walk {
             // SAFETY: contracts 1 and 4.
-            Walk::Refs(refs) => refs.next(|record| unsafe { give_ref(record, r#ref) })?,
+            Walk::Refs(refs) => refs.next(|record| unsafe { give_ref(record, r#ref, given) })?,
             Walk::Logs(_) => return Err(Code::MISUSE),
         };
         Ok(if found { 0 } else { 1 })
@@ -262,7 +263,7 @@ pub unsafe extern "C" fn reftable_iterator_seek_log_at(
         let mut walk = unsafe { enter(it) }?;
         // SAFETY: contract 2.
         let name = unsafe { handle::text(name) }.ok_or(Code::MISUSE)?;
-        match &mut *walk {
+        match &mut walk.0 {
             Walk::Logs(logs) => logs.seek(name, update_index)?,
             Walk::Refs(_) => return Err(Code::MISUSE),
         }
@@ -290,9 +291,10 @@ pub unsafe extern "C" fn reftable_iterator_next_log(
     status(|| {
         // SAFETY: contract 1.
         let mut walk = unsafe { enter(it) }?;
-        let found = match &mut *walk {
+        let (walk, given) = &mut *walk;
+        let found = match walk {
             // SAFETY: contracts 1 and 4.
-            Walk::Logs(logs) => logs.next(|record| unsafe { give_log(record, log) })?,
+            Walk::Logs(logs) => logs.next(|record| unsafe { give_log(record, log, given) })?,
             Walk::Refs(_) => return Err(Code::MISUSE),
         };
         Ok(if found { 0 } else { 1 })

@@ -79,7 +79,7 @@ pub union reftable_ref_value {
 pub struct reftable_ref_record {
     /// The full name.
     pub refname: *mut c_char,
-    /// Bytes that refname has room for. For the program; the library sets it only.
+    /// Bytes that refname has room for. An iterator that gave the string may fill it again.
     pub refname_cap: MaybeUninit<usize>,
     /// The transaction that wrote the ref.
     pub update_index: u64,
@@ -107,7 +107,7 @@ pub struct reftable_log_update {
     pub tz_offset: i16,
     /// Why.
     pub message: *mut c_char,
-    /// Bytes that message has room for. For the program; the library sets it only.
+    /// Bytes that message has room for. An iterator that gave the string may fill it again.
     pub message_cap: MaybeUninit<usize>,
 }
 
@@ -125,7 +125,7 @@ pub union reftable_log_value {
 pub struct reftable_log_record {
     /// The ref's full name.
     pub refname: *mut c_char,
-    /// Bytes that refname has room for. For the program; the library sets it only.
+    /// Bytes that refname has room for. An iterator that gave the string may fill it again.
     pub refname_cap: MaybeUninit<usize>,
     /// The transaction of the entry; unique for one ref.
     pub update_index: u64,
@@ -252,11 +252,18 @@ impl reftable_ref_record {
     ///
     /// Its strings follow contract 4.
     pub(super) unsafe fn clear(&mut self) {
-        let old = std::mem::replace(self, Self::EMPTY);
-        for text in [old.refname, old.symref()] {
+        for text in self.take_strings() {
             // SAFETY: each is NULL or a block of its own, and nobody has it any more.
             unsafe { release(text) };
         }
+    }
+
+    /// Zeroes the record and returns what strings it had: name and target, NULL without.
+    #[inline]
+    pub(super) fn take_strings(&mut self) -> [*mut c_char; 2] {
+        let strings = [self.refname, self.symref()];
+        *self = Self::EMPTY;
+        strings
     }
 }
 
@@ -284,7 +291,7 @@ impl reftable_log_record {
         },
     };
 
-    fn update(&self) -> Option<&reftable_log_update> {
+    pub(super) fn update(&self) -> Option<&reftable_log_update> {
         match self.value_type {
             // SAFETY: the tag says that the member is set.
             UPDATE => Some(unsafe { &self.value.update }),
@@ -344,14 +351,23 @@ impl reftable_log_record {
     ///
     /// Its strings follow contract 4.
     pub(super) unsafe fn clear(&mut self) {
-        let old = std::mem::replace(self, Self::EMPTY);
-        let texts = old
-            .update()
-            .map(|update| [update.name, update.email, update.message]);
-        for text in texts.into_iter().flatten().chain([old.refname]) {
+        for text in self.take_strings() {
             // SAFETY: each is NULL or a block of its own, and nobody has it any more.
             unsafe { release(text) };
         }
+    }
+
+    /// Zeroes the record and returns what strings it had: the ref's name, who made the entry, their
+    /// address, the message; NULL without.
+    #[inline]
+    pub(super) fn take_strings(&mut self) -> [*mut c_char; 4] {
+        let [name, email, message] = match self.update() {
+            Some(update) => [update.name, update.email, update.message],
+            None => [null_mut(); 3],
+        };
+        let strings = [self.refname, name, email, message];
+        *self = Self::EMPTY;
+        strings
     }
 }
 

@@ -3,7 +3,7 @@
 use super::iterator::{LogWalk, RefWalk, Walk, init, reftable_iterator};
 use super::merged::{Merged, reftable_merged_table};
 use super::options::Settings;
-use super::outgoing::{give_log, give_ref};
+use super::outgoing::{Given, give_log, give_ref};
 use super::profile::hash_number;
 use super::record::{reftable_log_record, reftable_ref_record};
 use super::{Status, status};
@@ -410,7 +410,7 @@ pub unsafe extern "C" fn reftable_stack_read_ref(
         // SAFETY: contract 1.
         let out = unsafe { r#ref.as_mut() }.ok_or(Code::MISUSE)?;
         // SAFETY: contracts 1 and 4.
-        let give = |record: RefRecord<'_>| unsafe { give_ref(&record, out) };
+        let give = |record: RefRecord<'_>| unsafe { give_ref(&record, out, &mut Given::default()) };
         let found = stack.stack.read_ref(name, give);
         if let Ok(Some(Ok(()))) = found {
             return Ok(0);
@@ -438,7 +438,7 @@ pub unsafe extern "C" fn reftable_stack_read_log(
         // SAFETY: contract 1.
         let out = unsafe { log.as_mut() }.ok_or(Code::MISUSE)?;
         // SAFETY: contracts 1 and 4.
-        let give = |record: LogRecord<'_>| unsafe { give_log(&record, out) };
+        let give = |record: LogRecord<'_>| unsafe { give_log(&record, out, &mut Given::default()) };
         let found = stack.stack.read_log(name, give);
         if let Ok(Some(Ok(()))) = found {
             return Ok(0);

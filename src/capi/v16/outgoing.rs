@@ -5,8 +5,9 @@
 //! more than the memory for its fields.
 
 use super::record::{reftable_log_record, reftable_ref_record};
-use crate::capi::alloc::Block;
+use crate::capi::alloc::{Block, release};
 use crate::capi::error::Code;
+use crate::hash::HashId;
 use crate::record::{LogRecord, LogUpdate, LogValue, RefRecord, RefValue};
 use std::ptr::null_mut;
 
@@ -20,7 +21,39 @@ fn text(bytes: &[u8]) -> Result<Block, Code> {
     Block::string(bytes).ok_or(Code::OUT_OF_MEMORY)
 }
 
+/// The length in bytes that every block with an object id has at least.
+const LEAST_ID: usize = HashId::Sha1.len();
+
+/// A copy of the object id, if there is one and it cannot go into the block that is there.
+#[inline]
+fn id_unless_fits(old: *mut u8, bytes: Option<&[u8]>) -> Result<Option<Block>, Code> {
+    match bytes {
+        Some(bytes) if old.is_null() || bytes.len() != LEAST_ID => id(bytes).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Puts `new` in the place of the object id at `old`, or without it, `bytes` into the block there.
+/// Without either, there is none any more.
+///
+/// # Safety
+///
+/// `old` follows contract 4; if there are `bytes` and nothing `new`, it has as many.
+#[inline]
+unsafe fn put_id(old: *mut u8, new: Option<Block>, bytes: Option<&[u8]>) -> *mut u8 {
+    if let (None, Some(bytes)) = (&new, bytes) {
+        // SAFETY: as many bytes, and none of them is the library's.
+        unsafe { old.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        return old;
+    }
+    // SAFETY: contract 4; the caller puts the new one in its place.
+    unsafe { release(old) };
+    new.map_or(null_mut(), Block::into_raw)
+}
+
 /// Puts a copy of the ref where C wants it, freeing what was there.
+///
+/// A block with an object id is used again, since a program can have put nothing shorter there.
 ///
 /// # Safety
 ///
@@ -30,26 +63,31 @@ pub(super) unsafe fn give_ref(
     record: &RefRecord<'_>,
     out: *mut reftable_ref_record,
 ) -> Result<(), Code> {
-    if out.is_null() {
-        return Err(Code::MISUSE);
-    }
-    let name = text(record.name)?;
-    let (value, peeled, target) = match record.value {
+    // SAFETY: contract 1.
+    let old = unsafe { out.as_ref() }.ok_or(Code::MISUSE)?;
+    let (id, peeled, target) = match record.value {
         RefValue::Deletion => (None, None, None),
-        RefValue::Object(bytes) => (Some(id(bytes)?), None, None),
-        RefValue::Peeled { id: tag, peeled } => (Some(id(tag)?), Some(id(peeled)?), None),
+        RefValue::Object(id) => (Some(id), None, None),
+        RefValue::Peeled { id, peeled } => (Some(id), Some(peeled), None),
         RefValue::Symref(target) => (None, None, Some(text(target)?)),
     };
+    let name = text(record.name)?;
+    let new_id = id_unless_fits(old.value, id)?;
+    let new_peeled = id_unless_fits(old.target_value, peeled)?;
     // SAFETY: contract 1. Only now: the functions that allocate are the program's.
     let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
-    // SAFETY: contract 4.
-    unsafe { out.clear() };
-    let raw = |block: Option<Block>| block.map_or(null_mut(), Block::into_raw);
+    let [old_name, old_id, old_peeled, old_target] = out.take_blocks();
+    for text in [old_name, old_target] {
+        // SAFETY: contract 4.
+        unsafe { release(text) };
+    }
     out.ref_name = name.into_raw().cast();
     out.update_index = record.update_index;
-    out.value = raw(value);
-    out.target_value = raw(peeled);
-    out.target = raw(target).cast();
+    // SAFETY: contract 4, and what was found out above.
+    out.value = unsafe { put_id(old_id, new_id, id) };
+    // SAFETY: contract 4, and what was found out above.
+    out.target_value = unsafe { put_id(old_peeled, new_peeled, peeled) };
+    out.target = target.map_or(null_mut(), |target| target.into_raw().cast());
     Ok(())
 }
 
@@ -119,7 +157,6 @@ impl Entry {
 mod tests {
     use super::*;
     use crate::capi::v16::record::{reftable_log_record_clear, reftable_log_record_is_deletion};
-    use crate::hash::HashId;
 
     const ID: [u8; 20] = [7; 20];
 

@@ -164,16 +164,23 @@ impl reftable_ref_record {
     ///
     /// The pointers follow contract 4.
     pub(super) unsafe fn clear(&mut self) {
-        let old = std::mem::replace(self, Self::EMPTY);
-        for block in [
-            old.ref_name.cast(),
-            old.value,
-            old.target_value,
-            old.target.cast(),
-        ] {
+        for block in self.take_blocks() {
             // SAFETY: each field is NULL or a block of its own, and nobody has it any more.
-            unsafe { release::<u8>(block) };
+            unsafe { release(block) };
         }
+    }
+
+    /// Zeroes the record and returns what it had, in the order of the fields.
+    #[inline]
+    pub(super) fn take_blocks(&mut self) -> [*mut u8; 4] {
+        let blocks = [
+            self.ref_name.cast(),
+            self.value,
+            self.target_value,
+            self.target.cast(),
+        ];
+        *self = Self::EMPTY;
+        blocks
     }
 }
 
