@@ -78,6 +78,109 @@ static void strings_come_from_and_go_to_the_given_allocator(void)
 	reftable_stack_destroy(stack);
 }
 
+static struct reftable_stack *stack_with_names(const char *dir)
+{
+	static const char *names[] = {
+		"refs/heads/a", "refs/heads/a-name-that-needs-more-room-than-all-the-others-have",
+		"refs/heads/b", "refs/heads/c", "refs/heads/d",
+	};
+	struct reftable_stack *stack = open_stack(dir, NULL);
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		struct reftable_log_record log = a_log(names[i], 0, names[i]);
+
+		log.value.update.name = (char *)(i % 2 ? "Nobody" : "A U Thor");
+		CHECK_INT(commit_ref(stack, a_ref(names[i], 0, i + 1)), 0);
+		CHECK_INT(commit_log(stack, log), 0);
+	}
+	return stack;
+}
+
+/*
+ * An iterator fills a string's block again. One that the program took out of the record, or put
+ * there with the room that it has, must stay as it is, or get a block that is long enough.
+ */
+static void strings_that_the_program_took_or_replaced_are_not_written_to(void)
+{
+	struct reftable_stack *stack = stack_with_names(scratch_dir());
+	struct reftable_iterator it = { 0 };
+	struct reftable_ref_record ref = { 0 };
+	char *taken;
+
+	reftable_set_alloc(counting_malloc, counting_realloc, counting_free);
+	CHECK_INT(reftable_stack_init_ref_iterator(stack, &it), 0);
+	CHECK_INT(reftable_iterator_seek_ref(&it, ""), 0);
+	CHECK_INT(reftable_iterator_next_ref(&it, &ref), 0);
+	CHECK_STR(ref.refname, "refs/heads/a");
+	CHECK(ref.refname_cap > strlen(ref.refname));
+	taken = ref.refname;
+	ref.refname = NULL;
+	ref.refname_cap = 0;
+	CHECK_INT(reftable_iterator_next_ref(&it, &ref), 0);
+	CHECK(strlen(ref.refname) > 60 && ref.refname_cap > strlen(ref.refname));
+	counting_free(ref.refname);
+	ref.refname = strcpy(counting_malloc(2), "x");
+	ref.refname_cap = 2;
+	CHECK_INT(reftable_iterator_next_ref(&it, &ref), 0);
+	CHECK_STR(ref.refname, "refs/heads/b");
+	CHECK_INT(blocks, 2);
+	CHECK_INT(reftable_iterator_next_ref(&it, &ref), 0);
+	CHECK_STR(ref.refname, "refs/heads/c");
+	CHECK_INT(ref.value.val1[0], 4);
+	CHECK_STR(taken, "refs/heads/a");
+	/* All of it may be taken at once. */
+	counting_free(taken);
+	taken = ref.refname;
+	memset(&ref, 0, sizeof(ref));
+	CHECK_INT(reftable_iterator_next_ref(&it, &ref), 0);
+	CHECK_STR(ref.refname, "refs/heads/d");
+	CHECK_STR(taken, "refs/heads/c");
+	counting_free(taken);
+	CHECK_INT(reftable_iterator_next_ref(&it, &ref), 1);
+	reftable_iterator_destroy(&it);
+	reftable_ref_record_release(&ref);
+	CHECK_INT(blocks, 0);
+	reftable_set_alloc(NULL, NULL, NULL);
+	reftable_stack_destroy(stack);
+}
+
+static void the_same_holds_for_entries_of_logs(void)
+{
+	struct reftable_stack *stack = stack_with_names(scratch_dir());
+	struct reftable_iterator it = { 0 };
+	struct reftable_log_record log = { 0 }, copy;
+
+	reftable_set_alloc(counting_malloc, counting_realloc, counting_free);
+	CHECK_INT(reftable_stack_init_log_iterator(stack, &it), 0);
+	CHECK_INT(reftable_iterator_seek_log(&it, ""), 0);
+	CHECK_INT(reftable_iterator_next_log(&it, &log), 0);
+	copy = log;
+	memset(&log, 0, sizeof(log));
+	CHECK_INT(reftable_iterator_next_log(&it, &log), 0);
+	CHECK(strlen(log.value.update.message) > 60);
+	CHECK_STR(log.value.update.name, "Nobody");
+	counting_free(log.value.update.message);
+	log.value.update.message = NULL;
+	log.value.update.message_cap = 0;
+	counting_free(log.value.update.name);
+	log.value.update.name = strcpy(counting_malloc(4), "own");
+	CHECK_INT(reftable_iterator_next_log(&it, &log), 0);
+	CHECK_STR(log.refname, "refs/heads/b");
+	CHECK_STR(log.value.update.message, "refs/heads/b\n");
+	CHECK_STR(log.value.update.name, "A U Thor");
+	CHECK_STR(log.value.update.email, "author@example.com");
+	CHECK_INT(blocks, 8);
+	CHECK_STR(copy.refname, "refs/heads/a");
+	CHECK_STR(copy.value.update.message, "refs/heads/a\n");
+	reftable_log_record_release(&copy);
+	reftable_iterator_destroy(&it);
+	reftable_log_record_release(&log);
+	CHECK_INT(blocks, 0);
+	reftable_set_alloc(NULL, NULL, NULL);
+	reftable_stack_destroy(stack);
+}
+
 static int write_deletion(struct reftable_writer *writer, void *arg)
 {
 	struct reftable_stack *stack = arg;
@@ -175,6 +278,8 @@ int main(int argc, char **argv)
 {
 	TESTS_BEGIN(argc, argv);
 	RUN(strings_come_from_and_go_to_the_given_allocator);
+	RUN(strings_that_the_program_took_or_replaced_are_not_written_to);
+	RUN(the_same_holds_for_entries_of_logs);
 	RUN(a_deletion_is_written_without_its_other_fields);
 	RUN(records_are_compared_by_content);
 	RUN(arrays_are_sorted_in_place);

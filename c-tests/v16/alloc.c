@@ -147,6 +147,46 @@ static void records_are_filled_and_cleared_by_the_set_allocator(void)
 }
 
 /* C gave this array to libc's free. */
+/*
+ * What a record has is filled again if it is long enough. A program may have taken some of it, or have
+ * put a shorter string of its own there.
+ */
+static void what_a_program_took_or_replaced_is_not_written_to(void)
+{
+	const char *names[] = { "refs/heads/long-name", "refs/heads/m", "refs/heads/much-longer-name" };
+	struct reftable_write_options options = { 0 };
+	struct reftable_stack *stack = NULL;
+	struct reftable_iterator it = { 0 };
+	struct reftable_ref_record ref = { 0 };
+	uint8_t *taken;
+	int i;
+
+	heap_start(0);
+	CHECK_INT(reftable_new_stack(&stack, scratch_dir(), options), 0);
+	for (i = 0; i < 3; i++)
+		CHECK_INT(commit_ref(stack, a_ref(names[i], i + 1, i + 1)), 0);
+	CHECK_INT(reftable_merged_table_seek_ref(reftable_stack_merged_table(stack), &it, ""), 0);
+	CHECK_INT(reftable_iterator_next_ref(&it, &ref), 0);
+	CHECK_STR(ref.ref_name, names[0]);
+	taken = ref.value;
+	ref.value = NULL;
+	CHECK_INT(reftable_iterator_next_ref(&it, &ref), 0);
+	CHECK_STR(ref.ref_name, names[1]);
+	CHECK_INT(ref.value[19], 2);
+	CHECK_INT(taken[19], 1);
+	heap_free(taken);
+	heap_free(ref.ref_name);
+	ref.ref_name = strcpy(heap_alloc(2), "x");
+	CHECK_INT(reftable_iterator_next_ref(&it, &ref), 0);
+	CHECK_STR(ref.ref_name, names[2]);
+	CHECK_INT(ref.value[19], 3);
+	CHECK_INT(reftable_iterator_next_ref(&it, &ref), 1);
+	reftable_iterator_destroy(&it);
+	reftable_ref_record_clear(&ref);
+	reftable_stack_destroy(stack);
+	heap_stop();
+}
+
 static void the_array_of_a_merged_table_is_freed_by_the_set_allocator(void)
 {
 	struct reftable_ref_record ref = a_ref("a", 1, 1);
@@ -352,6 +392,7 @@ int main(int argc, char **argv)
 {
 	TESTS_BEGIN(argc, argv);
 	RUN(records_are_filled_and_cleared_by_the_set_allocator);
+	RUN(what_a_program_took_or_replaced_is_not_written_to);
 	RUN(the_array_of_a_merged_table_is_freed_by_the_set_allocator);
 	RUN(blocks_of_a_file_come_from_the_set_allocator);
 	RUN(without_a_set_allocator_fields_are_libcs);

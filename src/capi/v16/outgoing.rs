@@ -5,8 +5,9 @@
 //! more than the memory for its fields.
 
 use super::record::{reftable_log_record, reftable_ref_record};
-use crate::capi::alloc::{Block, release};
+use crate::capi::alloc::{self, Block, release};
 use crate::capi::error::Code;
+use crate::capi::handle;
 use crate::hash::HashId;
 use crate::record::{LogRecord, LogUpdate, LogValue, RefRecord, RefValue};
 use std::ptr::null_mut;
@@ -51,9 +52,27 @@ unsafe fn put_id(old: *mut u8, new: Option<Block>, bytes: Option<&[u8]>) -> *mut
     new.map_or(null_mut(), Block::into_raw)
 }
 
+/// Puts `new` in the place of the string at `old`, or without it, `text` into the block there.
+///
+/// # Safety
+///
+/// `old` follows contract 4; without `new` it has a string of the same length or a longer one.
+#[inline]
+unsafe fn put_name(old: *mut u8, new: Option<Block>, text: &[u8]) -> *mut u8 {
+    let Some(new) = new else {
+        // SAFETY: a string of that length fits, and the library has no part of the block.
+        unsafe { alloc::fill(old, text) };
+        return old;
+    };
+    // SAFETY: contract 4; the caller puts the new one in its place.
+    unsafe { release(old) };
+    new.into_raw()
+}
+
 /// Puts a copy of the ref where C wants it, freeing what was there.
 ///
-/// A block with an object id is used again, since a program can have put nothing shorter there.
+/// Blocks are used again: for an object id in any case, since a program can have put nothing shorter
+/// there; for a name if the one that is there is not shorter.
 ///
 /// # Safety
 ///
@@ -71,17 +90,21 @@ pub(super) unsafe fn give_ref(
         RefValue::Peeled { id, peeled } => (Some(id), Some(peeled), None),
         RefValue::Symref(target) => (None, None, Some(text(target)?)),
     };
-    let name = text(record.name)?;
+    // SAFETY: contract 4.
+    let old_name = unsafe { handle::text(old.ref_name) };
+    let name = match old_name.is_some_and(|old| old.len() >= record.name.len()) {
+        true => None,
+        false => Some(text(record.name)?),
+    };
     let new_id = id_unless_fits(old.value, id)?;
     let new_peeled = id_unless_fits(old.target_value, peeled)?;
     // SAFETY: contract 1. Only now: the functions that allocate are the program's.
     let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
     let [old_name, old_id, old_peeled, old_target] = out.take_blocks();
-    for text in [old_name, old_target] {
-        // SAFETY: contract 4.
-        unsafe { release(text) };
-    }
-    out.ref_name = name.into_raw().cast();
+    // SAFETY: contract 4.
+    unsafe { release(old_target) };
+    // SAFETY: contract 4, and what was found out above.
+    out.ref_name = unsafe { put_name(old_name, name, record.name) }.cast();
     out.update_index = record.update_index;
     // SAFETY: contract 4, and what was found out above.
     out.value = unsafe { put_id(old_id, new_id, id) };
