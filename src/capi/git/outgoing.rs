@@ -17,8 +17,19 @@ use std::ffi::c_char;
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 
-/// Blocks are longer than their first string, up to a multiple of this, so that the next one fits.
+/// A block that replaces another one is longer than its string, up to a multiple of this, so that the
+/// next one fits.
 const ROOM_STEP: usize = 32;
+
+/// How many bytes to ask for. Where nothing is to be replaced, the program may well collect records.
+#[inline]
+fn room_for(text: &[u8], old: *mut c_char) -> usize {
+    let least = text.len().saturating_add(1);
+    match old.is_null() {
+        true => least,
+        false => least.next_multiple_of(ROOM_STEP),
+    }
+}
 
 /// What an iterator gave for the strings of a record that are different in each.
 #[derive(Default)]
@@ -52,12 +63,11 @@ impl Buffer {
     }
 
     /// A new block with a copy of `text`, unless it is to go into the one that is there.
-    fn copy(&self, fits: bool, text: &[u8]) -> Result<Option<Block>, Code> {
+    fn copy(&self, fits: bool, text: &[u8], old: *mut c_char) -> Result<Option<Block>, Code> {
         if fits {
             return Ok(None);
         }
-        let room = text.len().saturating_add(1).next_multiple_of(ROOM_STEP);
-        let block = Block::string_in(text, room).ok_or(Code::OUT_OF_MEMORY)?;
+        let block = Block::string_in(text, room_for(text, old)).ok_or(Code::OUT_OF_MEMORY)?;
         Ok(Some(block))
     }
 
@@ -76,7 +86,7 @@ impl Buffer {
             // SAFETY: contract 4; the caller puts the new one in its place.
             unsafe { release(old) };
             self.block = new.into_raw().cast();
-            self.room = text.len().saturating_add(1).next_multiple_of(ROOM_STEP);
+            self.room = room_for(text, old);
         } else {
             // SAFETY: the block takes that many bytes, and none of them is the library's.
             unsafe { alloc::fill(self.block.cast(), text) };
@@ -109,7 +119,7 @@ pub(super) unsafe fn give_ref(
     let old = unsafe { out.as_ref() }.ok_or(Code::MISUSE)?;
     let name = &mut given.name;
     let fits = name.takes(old.refname, &old.refname_cap, record.name);
-    let new = name.copy(fits, record.name)?;
+    let new = name.copy(fits, record.name, old.refname)?;
     // SAFETY: contract 1. Only now: the functions that allocate are the program's.
     let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
     let [refname, symref] = out.take_strings();
@@ -182,7 +192,11 @@ impl Entry {
             // Whoever uses a repository is the author of most entries.
             name: unless_there(old.map(|old| old.name), from.name)?,
             email: unless_there(old.map(|old| old.email), from.email)?,
-            message: message.copy(fits, from.message)?,
+            message: message.copy(
+                fits,
+                from.message,
+                old.map_or(null_mut(), |old| old.message),
+            )?,
         })
     }
 }
@@ -206,7 +220,7 @@ pub(super) unsafe fn give_log(
         LogValue::Update(from) => Some((unsafe { Entry::new(from, old.update(), given) }?, from)),
     };
     let fits = given.name.takes(old.refname, &old.refname_cap, record.name);
-    let name = given.name.copy(fits, record.name)?;
+    let name = given.name.copy(fits, record.name, old.refname)?;
     // SAFETY: contract 1. Only now: the functions that allocate are the program's.
     let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
     let [refname, who, email, message] = out.take_strings();
