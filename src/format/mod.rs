@@ -16,7 +16,6 @@
     clippy::cast_possible_truncation
 )]
 
-pub(crate) mod checksum;
 pub(crate) mod cursor;
 pub(crate) mod footer;
 pub(crate) mod header;
