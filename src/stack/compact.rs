@@ -91,7 +91,7 @@ impl Inner {
             base.tables()[range.clone()].to_vec(),
             keep_tombstones,
             expiry,
-            Effort::Usual,
+            Effort::Brief,
         )?;
         // C5: the list again, which others may have replaced meanwhile.
         let list_lock = lock::lock_list(self)?;
