@@ -33,13 +33,18 @@ static void counting_free(void *block)
 
 static void *counting_realloc(void *block, size_t size)
 {
-	void *moved = counting_malloc(size);
+	void *moved;
 
-	if (block && moved) {
-		memcpy(moved, block, size);
-		counting_free(block);
-	}
-	return moved;
+	if (!block)
+		return counting_malloc(size);
+	CHECK_MEM((char *)block - 16, "mine mine mine!", 16);
+	if (fail_after == 0)
+		return NULL;
+	if (fail_after > 0)
+		fail_after--;
+	moved = realloc((char *)block - 16, size + 16);
+	REQUIRE(moved != NULL);
+	return (char *)moved + 16;
 }
 
 static void strings_come_from_and_go_to_the_given_allocator(void)

@@ -411,6 +411,38 @@ static void a_ref_that_is_not_found_leaves_the_record(void)
 	reftable_stack_destroy(stack);
 }
 
+/*
+ * Following a symref, the name is a string of the record that is to be filled, and so it is where the
+ * same ref is read again. It was freed, or written over, before it had been copied.
+ */
+static void the_name_may_be_a_string_of_the_record(void)
+{
+	static const char head[] = "refs/remotes/origin/HEAD", main_ref[] = "refs/remotes/origin/main";
+	struct reftable_stack *stack = open_stack(scratch_dir());
+	struct reftable_ref_record ref = { 0 };
+	int i;
+
+	CHECK_INT(commit_ref(stack, a_symref(head, 0, main_ref)), 0);
+	CHECK_INT(commit_ref(stack, a_ref(main_ref, 0, 7)), 0);
+	CHECK_INT(commit_ref(stack, a_ref("origin/main", 0, 8)), 0);
+	for (i = 0; i < 2; i++) {
+		CHECK_INT(reftable_stack_read_ref(stack, head, &ref), 0);
+		CHECK_STR(ref.ref_name, head);
+		CHECK_STR(ref.target, main_ref);
+		CHECK_INT(reftable_stack_read_ref(stack, ref.target, &ref), 0);
+		CHECK_STR(ref.ref_name, main_ref);
+		CHECK_INT(ref.value[0], 7);
+		CHECK_INT(reftable_stack_read_ref(stack, ref.ref_name, &ref), 0);
+		CHECK_STR(ref.ref_name, main_ref);
+		CHECK_INT(reftable_stack_read_ref(stack, ref.ref_name + strlen("refs/remotes/"), &ref), 0);
+		CHECK_STR(ref.ref_name, "origin/main");
+		CHECK_INT(ref.value[0], 8);
+		CHECK(ref.target == NULL);
+	}
+	reftable_ref_record_clear(&ref);
+	reftable_stack_destroy(stack);
+}
+
 /* Iterating a prefix: the caller looks when it is over. */
 static void prefixes_are_iterated_in_order(void)
 {
@@ -492,6 +524,7 @@ int main(int argc, char **argv)
 	RUN(tombstones_are_hidden_on_the_stacks_level);
 	RUN(read_log_gives_the_newest_entry_that_is_left);
 	RUN(a_ref_that_is_not_found_leaves_the_record);
+	RUN(the_name_may_be_a_string_of_the_record);
 	RUN(prefixes_are_iterated_in_order);
 	RUN(overlapping_tables_are_refused);
 	RUN(a_relative_path_is_followed_from_where_it_was_given);

@@ -1,6 +1,6 @@
 //! Iterators over refs or log records of a table or of many.
 
-use super::outgoing::{give_log, give_ref};
+use super::outgoing::{give_log, give_next_ref};
 use super::record::{reftable_log_record, reftable_ref_record};
 use super::{Status, status};
 use crate::capi::error::Code;
@@ -330,7 +330,7 @@ pub unsafe extern "C" fn reftable_iterator_next_ref(
         // SAFETY: contract 1.
         let mut state = unsafe { enter(it) }?;
         // SAFETY: contracts 1 and 4.
-        let found = state.next_ref(|record| unsafe { give_ref(record, r#ref) })?;
+        let found = state.next_ref(|record| unsafe { give_next_ref(record, r#ref) })?;
         Ok(if found { 0 } else { 1 })
     })
 }

@@ -71,15 +71,56 @@ unsafe fn put_name(old: *mut u8, new: Option<Block>, text: &[u8]) -> *mut u8 {
 
 /// Puts a copy of the ref where C wants it, freeing what was there.
 ///
-/// Blocks are used again: for an object id in any case, since a program can have put nothing shorter
-/// there; for a name if the one that is there is not shorter.
+/// The name may be a string of the record itself: the program may look up the target of what it
+/// looked up before. So it is copied first.
+///
+/// # Safety
+///
+/// `out` follows contracts 1 and 4.
+pub(super) unsafe fn give_ref(
+    record: &RefRecord<'_>,
+    out: *mut reftable_ref_record,
+) -> Result<(), Code> {
+    let name = Some(text(record.name)?);
+    // SAFETY: contracts 1 and 4.
+    unsafe { put_ref(record, name, out) }
+}
+
+/// The same for an iterator, whose names are its own. A block with a name is used again if that is
+/// not shorter.
 ///
 /// # Safety
 ///
 /// `out` follows contracts 1 and 4.
 #[inline]
-pub(super) unsafe fn give_ref(
+pub(super) unsafe fn give_next_ref(
     record: &RefRecord<'_>,
+    out: *mut reftable_ref_record,
+) -> Result<(), Code> {
+    // SAFETY: contract 1.
+    let old = unsafe { out.as_ref() }.ok_or(Code::MISUSE)?;
+    // SAFETY: contract 4.
+    let old_name = unsafe { handle::text(old.ref_name) };
+    let name = match old_name.is_some_and(|old| old.len() >= record.name.len()) {
+        true => None,
+        false => Some(text(record.name)?),
+    };
+    // SAFETY: contracts 1 and 4, and what was found out above.
+    unsafe { put_ref(record, name, out) }
+}
+
+/// Puts a ref into a record, with `name` for its name or, without it, in the block of the old one.
+///
+/// A block with an object id is used again: a program can have put nothing shorter there.
+///
+/// # Safety
+///
+/// `out` follows contracts 1 and 4. Without `name`, the record has a name that is not shorter, and
+/// that of the ref is no part of the record.
+#[inline(always)]
+unsafe fn put_ref(
+    record: &RefRecord<'_>,
+    name: Option<Block>,
     out: *mut reftable_ref_record,
 ) -> Result<(), Code> {
     // SAFETY: contract 1.
@@ -90,12 +131,6 @@ pub(super) unsafe fn give_ref(
         RefValue::Peeled { id, peeled } => (Some(id), Some(peeled), None),
         RefValue::Symref(target) => (None, None, Some(text(target)?)),
     };
-    // SAFETY: contract 4.
-    let old_name = unsafe { handle::text(old.ref_name) };
-    let name = match old_name.is_some_and(|old| old.len() >= record.name.len()) {
-        true => None,
-        false => Some(text(record.name)?),
-    };
     let new_id = id_unless_fits(old.value, id)?;
     let new_peeled = id_unless_fits(old.target_value, peeled)?;
     // SAFETY: contract 1. Only now: the functions that allocate are the program's.
@@ -103,7 +138,7 @@ pub(super) unsafe fn give_ref(
     let [old_name, old_id, old_peeled, old_target] = out.take_blocks();
     // SAFETY: contract 4.
     unsafe { release(old_target) };
-    // SAFETY: contract 4, and what was found out above.
+    // SAFETY: contract 4, and the caller's promise.
     out.ref_name = unsafe { put_name(old_name, name, record.name) }.cast();
     out.update_index = record.update_index;
     // SAFETY: contract 4, and what was found out above.
