@@ -289,6 +289,29 @@ fn what_a_compaction_replaced_does_not_come_back() {
     assert_eq!(lines(&dir), all);
 }
 
+/// A writer that was killed left the beginning of what it had merged under the name of a table. It
+/// has the update indexes of all that it was to replace, and took their place when the list was lost.
+#[test]
+fn a_half_written_merger_does_not_replace_what_it_merged() {
+    let (_scratch, dir) = copy_of(&data("stacks/git2.47.3-basic-many-tables/reftable"));
+    let all = lines(&dir);
+    let listed = tables(&dir);
+    let (_other, merged) = copy_of(&data("stacks/git2.47.3-basic-many-tables/reftable"));
+    tool(&merged, &["compact", "--all", "."]);
+    let whole = tables(&merged).remove(0);
+    let bytes = fs::read(&whole).unwrap();
+    let remnant = dir.join(whole.file_name().unwrap());
+    fs::write(&remnant, &bytes[..bytes.len() / 2]).unwrap();
+    fs::write(dir.join("tables.list"), "").unwrap();
+    let report = repair(&dir);
+    assert_eq!(lines(&dir), all);
+    assert_eq!(tables(&dir), listed);
+    let name = remnant.file_name().unwrap().to_str().unwrap();
+    let told = report.tables.iter().find(|table| table.name == name);
+    let outcome = &told.expect("the report has it").outcome;
+    assert!(matches!(outcome, Outcome::Unusable(_)), "{outcome:?}");
+}
+
 #[test]
 fn an_unlisted_table_of_the_same_update_indexes_fills_a_gap() {
     let (_scratch, dir) = copy_of(&data("stacks/git2.47.3-basic-many-tables/reftable"));

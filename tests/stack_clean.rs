@@ -89,7 +89,8 @@ fn files_that_a_compaction_may_be_writing_stay() {
 }
 
 /// What a killed writer left of a table goes, and what only looks like that stays: a damaged table,
-/// one that the stack has yet to reach, and one that a compaction may be writing.
+/// one of a version to come, one that the stack has yet to reach, and one that a compaction may be
+/// writing.
 #[test]
 fn beginnings_of_tables_are_removed_and_damaged_tables_are_not() {
     let dir = scratch();
@@ -99,6 +100,10 @@ fn beginnings_of_tables_are_removed_and_damaged_tables_are_not() {
     let mut damaged = whole.clone();
     *damaged.last_mut().unwrap() ^= 1;
     cut(&damaged, "0x000000000001-0x000000000002-0000000d.ref");
+    let mut later = whole.clone();
+    later[4] = 3;
+    later.push(0);
+    cut(&later, "0x000000000001-0x000000000002-0000000f.ref");
     cut(&whole[..40], "0x000000000003-0x000000000003-0000000e.ref");
     let beginnings = [
         ("0x000000000001-0x000000000002-0000000a.ref", 0),

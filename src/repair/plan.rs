@@ -195,36 +195,73 @@ fn unlisted(dir: &Path, options: &StackOptions, listed: &[String]) -> Result<Vec
 /// Leaves out tables whose update indexes another one has as well: what a compaction made of them
 /// stands in their place. Of two with the same, the one written later stays.
 fn without_covered(tables: Vec<Planned>) -> Vec<Planned> {
-    let ranges: Vec<_> = tables.iter().map(|table| table.range).collect();
-    let covers = |outer: (u64, u64), inner: (u64, u64)| outer.0 <= inner.0 && inner.1 <= outer.1;
-    let covered = |position: usize| {
-        let Some(inner) = ranges.get(position).copied().flatten() else {
-            return false;
+    let (mut sound, mut damaged): (Vec<_>, Vec<_>) = tables.into_iter().partition(is_sound);
+    // A killed writer leaves tables half written whose records are all in those that it was to
+    // replace. So a damaged table never stands in the place of a sound one.
+    for table in &mut damaged {
+        let range = table.range;
+        let has_part_of = |other: &Planned| {
+            let ranges = range.zip(other.range);
+            ranges.is_some_and(|(one, other)| overlap(one, other))
         };
-        ranges.iter().enumerate().any(|(other, range)| {
+        if sound.iter().any(has_part_of) {
+            let reason = "damaged, and sound tables have its update indexes".to_owned();
+            table.source = Source::Lost(Outcome::Unusable(reason));
+        }
+    }
+    let (gaps, mut damaged): (Vec<_>, Vec<_>) = damaged.into_iter().partition(is_gap);
+    remove_covered(&mut sound);
+    remove_covered(&mut damaged);
+    let mut tables: Vec<_> = sound.into_iter().chain(damaged).chain(gaps).collect();
+    tables.sort_by_key(|table| table.range);
+    tables
+}
+
+fn remove_covered(tables: &mut Vec<Planned>) {
+    let ranges: Vec<_> = tables.iter().map(|table| table.range).collect();
+    let mut position = 0;
+    tables.retain(|table| {
+        let at = position;
+        position += 1;
+        let Some(inner) = table.range else {
+            return true;
+        };
+        let mut others = ranges.iter().enumerate();
+        !others.any(|(other, range)| {
             range.is_some_and(|outer| {
-                other != position && covers(outer, inner) && (outer != inner || other > position)
+                other != at && covers(outer, inner) && (outer != inner || other > at)
             })
         })
-    };
-    let tables = tables.into_iter().enumerate();
-    let kept = tables.filter(|(position, _)| !covered(*position));
-    kept.map(|(_, table)| table).collect()
+    });
+}
+
+fn is_sound(table: &Planned) -> bool {
+    matches!(table.source, Source::Kept(_))
+}
+
+/// Whether all update indexes of `inner` are in `outer`.
+fn covers(outer: (u64, u64), inner: (u64, u64)) -> bool {
+    outer.0 <= inner.0 && inner.1 <= outer.1
+}
+
+/// Whether two ranges have an update index in common.
+fn overlap(one: (u64, u64), other: (u64, u64)) -> bool {
+    one.0 <= other.1 && other.0 <= one.1
 }
 
 /// Puts unlisted tables where listed ones are missing, if their update indexes fit.
 fn adopt(tables: &mut Vec<Planned>, unlisted: Vec<Planned>) {
     for candidate in without_covered(unlisted) {
-        let Some((min, max)) = candidate.range else {
+        let Some(range) = candidate.range.filter(|_| !is_gap(&candidate)) else {
             continue;
         };
         let overlaps = |table: &Planned| {
-            let range = table.range.filter(|_| !is_gap(table));
-            range.is_some_and(|(from, to)| from <= max && min <= to)
+            let other = table.range.filter(|_| !is_gap(table));
+            other.is_some_and(|other| overlap(other, range))
         };
         let fills = |table: &Planned| {
-            let range = table.range.filter(|_| is_gap(table));
-            range.is_some_and(|(from, to)| from <= min && max <= to)
+            let gap = table.range.filter(|_| is_gap(table));
+            gap.is_some_and(|gap| covers(gap, range))
         };
         if tables.iter().any(overlaps) {
             continue;

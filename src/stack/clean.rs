@@ -81,8 +81,17 @@ impl Inner {
 }
 
 /// Whether a file ends before the footer of a table begins, as that of a writer that was killed.
-/// A damaged table, which somebody may want to look at, has a footer.
+/// A damaged table, which somebody may want to look at, has a footer; where the footer of a version
+/// not known here is, nobody can tell.
 fn is_cut_off(source: &dyn BlockSource) -> Result<bool> {
+    let version_at = MAGIC.len();
+    let start = source.read(0, source.len().min(8) as usize)?;
+    if start
+        .get(version_at)
+        .is_some_and(|version| !(1..=2).contains(version))
+    {
+        return Ok(false);
+    }
     let mut has_footer = false;
     for hash in [HashId::Sha1, HashId::Sha256] {
         let (header, footer) = frame(hash);
