@@ -88,8 +88,8 @@ export LC_ALL
 write_config () {
 	printf '%s\n' "NO_CURL = 1" "NO_EXPAT = 1" "NO_GETTEXT = 1" "NO_TCLTK = 1" \
 		"NO_PYTHON = 1" "NO_INSTALL_HARDLINKS = 1" "CFLAGS = -O1 -g"
-	# git has Rust code of its own since 2.52, by default since 2.54. Ours is linked beside it.
-	[ "$with" = ours ] || echo "NO_RUST = 1"
+	# git has Rust code of its own since 2.52, by default since 2.54, and tests that want it. Ours is
+	# linked beside it.
 	[ "$with" = c ] || printf '%s\n' \
 		"git scalar git-daemon git-http-backend git-shell git-imap-send git-sh-i18n--envsubst t/helper/test-tool: $object"
 }

@@ -13,7 +13,7 @@ const LEVEL: u32 = 6;
 pub(crate) enum Effort {
     #[default]
     Usual,
-    /// For the tables of a stack: as usual, but very short blocks are stored.
+    /// For the table of a transaction: as usual, but very short blocks are stored.
     Brief,
     /// For a table that is merged with others soon: two or three times as fast, for 5 % of size. Very
     /// short blocks are stored.
