@@ -60,8 +60,9 @@ JOBS=${JOBS:-2}
 mkdir -p "$CACHE/$version"
 CACHE=$(cd "$CACHE" && pwd)
 home=$CACHE/$version
+# Short, for gpg-agent has sockets below it: with a longer path, tests of signatures are left out.
 if [ -z "${TEST_ROOT-}" ] && [ -d /dev/shm ]; then
-	TEST_ROOT=/dev/shm/git-modern-$version-$with-$$
+	TEST_ROOT=/dev/shm/git-$$
 fi
 
 # The caller may itself be run by make, cargo or a git hook.
