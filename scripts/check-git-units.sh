@@ -47,6 +47,7 @@ reftable_stack::suggest_compaction_segment
 reftable_stack::suggest_compaction_segment_nothing
 reftable_stack::transaction_api_performs_auto_compaction
 reftable_table::block_iterator
+reftable_table::seek_invalid_log_offset
 END
 
 ${CC:-cc} -g -O1 -I"$source" -I"$source/reftable" -c "$root/c-tests/git-unit/inside.c" \
