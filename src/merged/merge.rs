@@ -244,13 +244,21 @@ impl<K: Kind> Merge<K> {
     /// their keys share with the same smaller one, or nothing.
     #[inline(always)]
     fn settle(&mut self) {
-        let mut end = self.waiting.len();
-        while let Some([.., other, moved]) = self.waiting.get_mut(..end) {
+        let Some((moved, others)) = self.waiting.split_last_mut() else {
+            return;
+        };
+        let mut at = others.len();
+        while let Some(other) = at.checked_sub(1).and_then(|before| others.get_mut(before)) {
             if precedes(&moved.cursor, &mut moved.shared, other) {
                 break;
             }
-            std::mem::swap(other, moved);
-            end = end.saturating_sub(1);
+            at = at.saturating_sub(1);
+        }
+        // Mostly it stays, or goes one place down.
+        match self.waiting.get_mut(at..) {
+            Some([_]) | None => {}
+            Some([other, moved]) => std::mem::swap(other, moved),
+            Some(places) => places.rotate_right(1),
         }
     }
 
