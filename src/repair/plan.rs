@@ -194,45 +194,39 @@ fn unlisted(dir: &Path, options: &StackOptions, listed: &[String]) -> Result<Vec
 
 /// Leaves out tables whose update indexes another one has as well: what a compaction made of them
 /// stands in their place. Of two with the same, the one written later stays.
-fn without_covered(tables: Vec<Planned>) -> Vec<Planned> {
-    let (mut sound, mut damaged): (Vec<_>, Vec<_>) = tables.into_iter().partition(is_sound);
-    // A killed writer leaves tables half written whose records are all in those that it was to
-    // replace. So a damaged table never stands in the place of a sound one.
-    for table in &mut damaged {
-        let range = table.range;
-        let has_part_of = |other: &Planned| {
-            let ranges = range.zip(other.range);
-            ranges.is_some_and(|(one, other)| overlap(one, other))
+fn without_covered(mut tables: Vec<Planned>) -> Vec<Planned> {
+    give_up_damaged(&mut tables);
+    let ranges = tables
+        .iter()
+        .map(|table| table.range.filter(|_| !is_gap(table)));
+    let ranges: Vec<_> = ranges.collect();
+    let covered = |position: usize| {
+        let Some(inner) = ranges.get(position).copied().flatten() else {
+            return false;
         };
-        if sound.iter().any(has_part_of) {
+        ranges.iter().enumerate().any(|(other, range)| {
+            range.is_some_and(|outer| {
+                other != position && covers(outer, inner) && (outer != inner || other > position)
+            })
+        })
+    };
+    let tables = tables.into_iter().enumerate();
+    let kept = tables.filter(|(position, _)| !covered(*position));
+    kept.map(|(_, table)| table).collect()
+}
+
+/// Gives up damaged tables that have update indexes of sound ones: a killed writer leaves tables half
+/// written whose records are all in those that it was to replace.
+fn give_up_damaged(tables: &mut [Planned]) {
+    let sound = tables.iter().filter(|table| is_sound(table));
+    let sound: Vec<_> = sound.filter_map(|table| table.range).collect();
+    for table in tables.iter_mut().filter(|table| !is_sound(table)) {
+        let is_shared = |range| sound.iter().any(|other| overlap(*other, range));
+        if table.range.is_some_and(is_shared) {
             let reason = "damaged, and sound tables have its update indexes".to_owned();
             table.source = Source::Lost(Outcome::Unusable(reason));
         }
     }
-    let (gaps, mut damaged): (Vec<_>, Vec<_>) = damaged.into_iter().partition(is_gap);
-    remove_covered(&mut sound);
-    remove_covered(&mut damaged);
-    let mut tables: Vec<_> = sound.into_iter().chain(damaged).chain(gaps).collect();
-    tables.sort_by_key(|table| table.range);
-    tables
-}
-
-fn remove_covered(tables: &mut Vec<Planned>) {
-    let ranges: Vec<_> = tables.iter().map(|table| table.range).collect();
-    let mut position = 0;
-    tables.retain(|table| {
-        let at = position;
-        position += 1;
-        let Some(inner) = table.range else {
-            return true;
-        };
-        let mut others = ranges.iter().enumerate();
-        !others.any(|(other, range)| {
-            range.is_some_and(|outer| {
-                other != at && covers(outer, inner) && (outer != inner || other > at)
-            })
-        })
-    });
 }
 
 fn is_sound(table: &Planned) -> bool {
