@@ -1,16 +1,12 @@
 //! Removes what crashes left behind.
 
-use super::compact::frame;
 use super::list::{LIST, LOCK_SUFFIX, is_table_name, is_temporary_name, largest_update_index};
 use super::publish::sync_dir;
 use super::{Inner, lock};
-use crate::error::{Error, Result};
-use crate::format::MAGIC;
-use crate::hash::HashId;
-use crate::table::{BlockSource, Table};
+use crate::error::{Corruption, Defect, Error, Result};
+use crate::table::Table;
 use std::collections::HashSet;
 use std::io;
-use std::sync::Arc;
 
 impl Inner {
     /// Removes unlisted tables and temporary files that no writer can be making.
@@ -68,37 +64,25 @@ impl Inner {
         let Ok(source) = self.options.fs.open(&self.dir.join(name)) else {
             return false;
         };
-        match Table::open(Arc::clone(&source), name) {
+        match Table::open(source, name) {
             Ok(table) => table.max_update_index() <= max_update_index,
             // A compaction of another implementation may be writing it.
-            Err(_) if compacting => false,
-            Err(_) => {
-                largest_update_index(name).is_some_and(|max| max <= max_update_index)
-                    && is_cut_off(&*source).unwrap_or(false)
+            Err(Error::Corrupt(corruption)) if !compacting => {
+                is_cut_off(&corruption)
+                    && largest_update_index(name).is_some_and(|max| max <= max_update_index)
             }
+            Err(_) => false,
         }
     }
 }
 
-/// Whether a file ends before the footer of a table begins, as that of a writer that was killed.
-/// A damaged table, which somebody may want to look at, has a footer; where the footer of a version
-/// not known here is, nobody can tell.
-fn is_cut_off(source: &dyn BlockSource) -> Result<bool> {
-    let version_at = MAGIC.len();
-    let start = source.read(0, source.len().min(8) as usize)?;
-    if start
-        .get(version_at)
-        .is_some_and(|version| !(1..=2).contains(version))
-    {
-        return Ok(false);
+/// Whether that is what is wrong with a table whose writer was killed: it begins as a table and ends
+/// where no footer begins. A damaged table, which somebody may want to look at, has a footer.
+fn is_cut_off(corruption: &Corruption) -> bool {
+    match corruption.defect {
+        Defect::TooShort => true,
+        // At the start it is no table at all.
+        Defect::BadMagic => corruption.offset > 0,
+        _ => false,
     }
-    let mut has_footer = false;
-    for hash in [HashId::Sha1, HashId::Sha256] {
-        let (header, footer) = frame(hash);
-        if source.len() >= header + footer {
-            let start = source.read(source.len() - footer, MAGIC.len())?;
-            has_footer |= start == MAGIC[..];
-        }
-    }
-    Ok(!has_footer)
 }

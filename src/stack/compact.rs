@@ -204,7 +204,7 @@ impl Inner {
 }
 
 /// Sizes of header and footer in bytes.
-pub(super) fn frame(hash: HashId) -> (u64, u64) {
+fn frame(hash: HashId) -> (u64, u64) {
     match hash {
         HashId::Sha1 => (24, 68),
         HashId::Sha256 => (28, 72),
