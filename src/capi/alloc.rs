@@ -73,7 +73,10 @@ pub(crate) struct Block(NonNull<u8>);
 impl Block {
     /// A copy of `data`; `None` if there is no memory.
     pub(crate) fn bytes(data: &[u8]) -> Option<Block> {
-        Block::copy(data, data.len().max(1))
+        let block = Block(NonNull::new(malloc(data.len().max(1)).cast())?);
+        // SAFETY: the new block has room for `data` and cannot overlap it.
+        unsafe { ptr::copy_nonoverlapping(data.as_ptr(), block.0.as_ptr(), data.len()) };
+        Some(block)
     }
 
     /// A copy of `text` with a NUL byte behind it; `None` if there is no memory.
@@ -92,19 +95,22 @@ impl Block {
         Some(block)
     }
 
-    /// A block of `size` bytes, at least `data.len()`, that begins with `data`.
-    fn copy(data: &[u8], size: usize) -> Option<Block> {
-        let block = Block(NonNull::new(malloc(size).cast())?);
-        // SAFETY: the new block has room for `data` and cannot overlap it.
-        unsafe { ptr::copy_nonoverlapping(data.as_ptr(), block.0.as_ptr(), data.len()) };
-        Some(block)
-    }
-
     /// Gives the block to C, which frees it.
     pub(crate) fn into_raw(self) -> *mut u8 {
         let block = self.0.as_ptr();
         std::mem::forget(self);
         block
+    }
+
+    /// Gives the block to C in the place of `old`, which is freed.
+    ///
+    /// # Safety
+    ///
+    /// `old` is NULL or a block of this allocator, and nobody has it any more.
+    pub(crate) unsafe fn replace<T>(self, old: *mut T) -> *mut T {
+        // SAFETY: the same promise.
+        unsafe { release(old) };
+        self.into_raw().cast()
     }
 }
 

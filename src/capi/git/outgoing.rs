@@ -84,8 +84,7 @@ impl Buffer {
     ) -> (*mut c_char, MaybeUninit<usize>) {
         if let Some(new) = new {
             // SAFETY: contract 4; the caller puts the new one in its place.
-            unsafe { release(old) };
-            self.block = new.into_raw().cast();
+            self.block = unsafe { new.replace(old) };
             self.room = room_for(text, old);
         } else {
             // SAFETY: the block takes that many bytes, and none of them is the library's.
@@ -152,12 +151,11 @@ pub(super) unsafe fn give_ref(
 ///
 /// `old` follows contract 4.
 unsafe fn replace(old: *mut c_char, new: Option<Block>) -> *mut c_char {
-    let Some(new) = new else {
-        return old;
-    };
-    // SAFETY: contract 4; the caller puts the new one in its place.
-    unsafe { release(old) };
-    new.into_raw().cast()
+    match new {
+        // SAFETY: contract 4; the caller puts the new one in its place.
+        Some(new) => unsafe { new.replace(old) },
+        None => old,
+    }
 }
 
 /// New strings of a log record that is no deletion; `None` for one that stays.

@@ -42,14 +42,18 @@ fn id_unless_fits(old: *mut u8, bytes: Option<&[u8]>) -> Result<Option<Block>, C
 /// `old` follows contract 4; if there are `bytes` and nothing `new`, it has as many.
 #[inline]
 unsafe fn put_id(old: *mut u8, new: Option<Block>, bytes: Option<&[u8]>) -> *mut u8 {
-    if let (None, Some(bytes)) = (&new, bytes) {
-        // SAFETY: as many bytes, and none of them is the library's.
-        unsafe { old.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-        return old;
+    if let Some(new) = new {
+        // SAFETY: contract 4; the caller puts the new one in its place.
+        return unsafe { new.replace(old) };
     }
-    // SAFETY: contract 4; the caller puts the new one in its place.
-    unsafe { release(old) };
-    new.map_or(null_mut(), Block::into_raw)
+    let Some(bytes) = bytes else {
+        // SAFETY: contract 4; the caller forgets it.
+        unsafe { release(old) };
+        return null_mut();
+    };
+    // SAFETY: as many bytes, and none of them is the library's.
+    unsafe { old.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    old
 }
 
 /// Puts `new` in the place of the string at `old`, or without it, `text` into the block there.
@@ -65,8 +69,7 @@ unsafe fn put_name(old: *mut u8, new: Option<Block>, text: &[u8]) -> *mut u8 {
         return old;
     };
     // SAFETY: contract 4; the caller puts the new one in its place.
-    unsafe { release(old) };
-    new.into_raw()
+    unsafe { new.replace(old) }
 }
 
 /// Puts a copy of the ref where C wants it, freeing what was there.
