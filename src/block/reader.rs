@@ -2,6 +2,7 @@
 
 use super::deflate::{Inflated, Inflater};
 use crate::error::{Defect, Error};
+use crate::format::cursor::u24;
 use crate::format::key::{KeyHead, ShortOutline, WINDOW, common_prefix, compare_behind};
 use crate::format::{BLOCK_HEADER_LEN, BlockType, Cursor, Flaw, Parse};
 use crate::record::{Context, Kind};
@@ -210,13 +211,14 @@ impl Block {
     pub(crate) fn check_restarts(&self) -> Parse<()> {
         // Every seek of an iterator does this, and there is a block with a flaw in it hardly ever.
         let table = self.bytes.get(self.restarts_at..).unwrap_or_default();
+        let number = |bytes: &[u8]| bytes.first_chunk().copied().map_or(0, u24);
         let (mut last, mut ascend) = (0, true);
         for bytes in table.chunks_exact(3).take(self.restart_count) {
-            let offset = u24(bytes);
+            let offset = number(bytes);
             ascend &= offset > last;
             last = offset;
         }
-        match ascend && last < self.restarts_at && u24(table) == self.first_record() {
+        match ascend && last < self.restarts_at && number(table) == self.first_record() {
             true => Ok(()),
             false => self.find_bad_restart(),
         }
@@ -382,15 +384,6 @@ struct Entry<'a, K: Kind> {
     span: K::Span,
     /// Offset of the record after it.
     next: usize,
-}
-
-/// The number that the first three bytes of some are.
-#[inline(always)]
-fn u24(bytes: &[u8]) -> usize {
-    match bytes {
-        [a, b, c, ..] => (usize::from(*a) << 16) | (usize::from(*b) << 8) | usize::from(*c),
-        _ => 0,
-    }
 }
 
 /// A record that was looked up by its key.

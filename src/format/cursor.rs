@@ -4,6 +4,12 @@ use super::varint::two_groups;
 use super::{Flaw, Parse};
 use crate::error::Defect;
 
+/// The number that three bytes stand for.
+#[inline(always)]
+pub(crate) fn u24([a, b, c]: [u8; 3]) -> usize {
+    (usize::from(a) << 16) | (usize::from(b) << 8) | usize::from(c)
+}
+
 /// A position in some bytes that only moves forward. What it yields borrows from the bytes, not
 /// from the cursor.
 #[derive(Clone, Copy, Debug)]
@@ -85,8 +91,7 @@ impl<'a> Cursor<'a> {
     /// A 24-bit number.
     #[inline(always)]
     pub(crate) fn u24(&mut self) -> Parse<usize> {
-        let [a, b, c] = self.array()?;
-        Ok((usize::from(a) << 16) | (usize::from(b) << 8) | usize::from(c))
+        self.array().map(u24)
     }
 
     #[inline(always)]
