@@ -49,7 +49,8 @@ REFTABLE_HOST_GLUE=1
 REFTABLE_GIT_API=$version
 export CARGO_TARGET_DIR REFTABLE_HOST_GLUE REFTABLE_GIT_API
 
-(cd "$root" && ${CARGO:-cargo} build --release --lib --no-default-features --features abi-git)
+# As one of several crate types a static library would not be optimised as a whole.
+(cd "$root" && ${CARGO:-cargo} rustc --release --lib --no-default-features --features abi-git --crate-type staticlib)
 archive=$CARGO_TARGET_DIR/release/libreftable.a
 [ -f "$archive" ] || die "cargo made no $archive"
 
