@@ -48,6 +48,57 @@ fn seek_beyond_the_last_key_ends_at_once() {
     }
 }
 
+/// Git looks for a short name in six places, most of them behind the last ref.
+#[test]
+fn name_behind_the_last_one_is_looked_for_once() {
+    let refs = records::branches(SHA1, 2000);
+    let last = &refs[1999].name;
+    for options in [records::options(256), records::options(1 << 20)] {
+        let bytes = records::table(options, (0, u64::MAX), &refs, &[]).unwrap();
+        let source = CountingSource::new(bytes);
+        let table = Arc::new(Table::open(Arc::clone(&source) as _, "table.ref").unwrap());
+        let behind = [last.as_slice(), b"!"].concat();
+        let (reads, _, found) = source.count(|| read::refs_from(&table, &behind).unwrap());
+        assert!(reads > 0 && found.is_empty());
+        let (reads, _, found) = source.count(|| read::refs_from(&table, b"refs/tags/v1").unwrap());
+        assert_eq!((reads, found), (0, vec![]));
+        let (reads, _, found) = source.count(|| read::read_ref(&table, &behind).unwrap());
+        assert_eq!((reads, found), (0, None));
+        assert_eq!(read::refs_from(&table, last).unwrap(), refs[1999..]);
+        assert_eq!(read::read_ref(&table, last).unwrap().as_ref(), refs.last());
+    }
+}
+
+/// What is remembered of the end changes no answer, whatever is damaged.
+#[test]
+fn names_behind_damage_get_the_same_answer_each_time() {
+    let refs = records::branches(SHA1, 60);
+    let last = refs[59].name.as_slice();
+    let names = [
+        b"refs/tags/v1",
+        &[last, b"!"].concat()[..],
+        last,
+        b"refs/zz",
+    ];
+    let sound = records::table(records::options(256), (0, u64::MAX), &refs, &[]).unwrap();
+    let mut failed = 0;
+    for at in 24..sound.len() {
+        for flip in [0x01, 0x08, 0x80] {
+            let mut bytes = sound.clone();
+            bytes[at] ^= flip;
+            let Ok(table) = read::open(&bytes) else {
+                continue;
+            };
+            let ask = |name: &&[u8]| format!("{:?}", read::refs_from(&table, name));
+            let first: Vec<String> = names.iter().map(ask).collect();
+            let again: Vec<String> = names.iter().map(ask).collect();
+            assert_eq!(again, first, "{at} {flip:x}");
+            failed += usize::from(first[0].contains("Corrupt"));
+        }
+    }
+    assert!(failed > 100, "{failed}");
+}
+
 #[test]
 fn seek_between_keys_gives_the_next_one() {
     let refs: Vec<_> = (0..300)

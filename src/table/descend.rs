@@ -89,13 +89,13 @@ impl Table {
         kind: BlockType,
         inflater: &mut Inflater,
     ) -> Result<Block> {
-        if let (BlockType::Log, Some(block)) = (kind, self.first_log_block.get()) {
+        if let (BlockType::Log, Some(block)) = (kind, self.learned.first_log_block.get()) {
             return Ok(block.clone());
         }
         let block = self.block_at(section.start, kind, inflater)?;
         if kind == BlockType::Log && block.records().len() <= MOST_KEPT {
             // Another thread may have been faster.
-            let _ = self.first_log_block.set(block.clone());
+            let _ = self.learned.first_log_block.set(block.clone());
         }
         Ok(block)
     }

@@ -91,7 +91,7 @@ impl Directory {
 impl Table {
     /// The directory of the section of a type of blocks.
     pub(super) fn directory(&self, kind: BlockType) -> Option<&LazyDirectory> {
-        let [refs, objects, logs] = &self.directories;
+        let [refs, objects, logs] = &self.learned.directories;
         match kind {
             BlockType::Ref => Some(refs),
             BlockType::Obj => Some(objects),

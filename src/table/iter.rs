@@ -3,7 +3,7 @@
 use super::Table;
 use crate::block::{Block, Inflater, Records};
 use crate::error::{Error, Result};
-use crate::format::Flaw;
+use crate::format::{BlockType, Flaw};
 use crate::record::{Context, Kind, LogRecord, Logs, RefRecord, Refs};
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -54,6 +54,9 @@ impl<K: Kind> SectionIter<K> {
     }
 
     fn seek_leaf(&mut self, key: &[u8]) -> Result<()> {
+        if K::BLOCK == BlockType::Ref && self.table.ends_before(key) {
+            return Ok(());
+        }
         let mut leaf = self.table.leaf_for::<K>(key, &mut self.inflater)?;
         while let Some(block) = leaf {
             let flaw = |flaw| block.error(self.table.name(), flaw);
@@ -69,6 +72,9 @@ impl<K: Kind> SectionIter<K> {
             leaf = self
                 .table
                 .next_block(&block, K::BLOCK, &mut self.inflater)?;
+            if K::BLOCK == BlockType::Ref && leaf.is_none() {
+                self.table.note_last_block(&block);
+            }
         }
         Ok(())
     }

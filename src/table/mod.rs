@@ -5,7 +5,7 @@
 //! `descend`; [`RefsFor`] goes through the object section. [`TableWriter`] makes files.
 //!
 //! Indexes that other writers damaged are survived here: see `descend`. What makes lookups faster
-//! the more there are is in `directory`, `fences` and `filter`.
+//! the more there are is in `directory`, `fences`, `filter` and `last_ref`.
 #![deny(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
@@ -18,6 +18,7 @@ mod fences;
 mod filter;
 mod index;
 mod iter;
+mod last_ref;
 mod load;
 mod objects;
 mod output;
@@ -57,10 +58,18 @@ pub struct Table {
     end: u64,
     /// What the first block is; `None` in an empty table.
     first: Option<BlockType>,
+    learned: Learned,
+}
+
+/// What lookups found out about a table, for the lookups that follow.
+#[derive(Debug, Default)]
+struct Learned {
     /// The indexes of the ref, object and log sections, once they are decoded.
     directories: [LazyDirectory; 3],
     /// The names of the refs, once many were looked for in vain.
     filter: LazyFilter,
+    /// The name of the last ref, once a name behind it was looked for.
+    last_ref: OnceLock<Box<[u8]>>,
     /// The first log block, once a log was looked for, in a table without index of its logs.
     first_log_block: OnceLock<Block>,
 }
@@ -104,9 +113,7 @@ impl Table {
             footer,
             end,
             first: None,
-            directories: Default::default(),
-            filter: LazyFilter::default(),
-            first_log_block: OnceLock::new(),
+            learned: Learned::default(),
         };
         if end > header.len() as u64 {
             let byte = front.get(header.len()).copied().unwrap_or_default();
@@ -266,12 +273,12 @@ impl Table {
 
     /// Whether it is known without a look at the table that it has no ref of this name.
     pub(crate) fn denies_ref(&self, name: &[u8]) -> bool {
-        self.filter.denies(name)
+        self.ends_before(name) || self.learned.filter.denies(name)
     }
 
     /// Notes that a ref was looked for in vain.
     pub(crate) fn note_missing_ref(&self) {
-        self.filter.note_miss(self);
+        self.learned.filter.note_miss(self);
     }
 
     fn look_up<R>(&self, name: &[u8], f: impl FnOnce(RefRecord<'_>) -> R) -> Result<Option<R>> {
@@ -288,7 +295,10 @@ impl Table {
             }
             match self.next_block(&block, BlockType::Ref, &mut inflater)? {
                 Some(next) => block = next,
-                None => return Ok(None),
+                None => {
+                    self.note_last_block(&block);
+                    return Ok(None);
+                }
             }
         }
     }

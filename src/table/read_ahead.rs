@@ -1,9 +1,9 @@
 //! Reading a table once, from front to back, without mapping it.
 
-use super::{BlockSource, Table};
+use super::{BlockSource, Learned, Table};
 use crate::error::Result;
 use bytes::Bytes;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Length in bytes of what is asked for at once. The system's allocator takes memory of this length
 /// from what it has, and gives longer pieces back each time.
@@ -76,9 +76,7 @@ impl Table {
             footer: table.footer,
             end: table.end,
             first: table.first,
-            directories: Default::default(),
-            filter: super::LazyFilter::default(),
-            first_log_block: OnceLock::new(),
+            learned: Learned::default(),
         })
     }
 }
