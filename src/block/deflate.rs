@@ -7,13 +7,17 @@ use std::cell::Cell;
 
 /// Effort of compression, of 9. The levels above cost half as much time again for 1 % of size.
 const LEVEL: u32 = 6;
+/// The least effort that still looks for repetitions.
+const LEAST: u32 = 1;
+/// The largest window, of 32 KiB, as the power of two.
+const WINDOW: u8 = 15;
 
 /// How hard to try to make log blocks small.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Effort {
     #[default]
     Usual,
-    /// For the table of a transaction: as usual, but very short blocks are stored.
+    /// For a table of a stack: as usual, but very short blocks are stored.
     Brief,
     /// For a table that is merged with others soon: two or three times as fast, for 5 % of size. Very
     /// short blocks are stored.
@@ -24,10 +28,13 @@ pub(crate) enum Effort {
 /// small table, which the next transactions merge with others; making the best codes for it takes
 /// longer than everything else that a small transaction does.
 const SHORT_BLOCK: usize = 2 << 10;
-/// A block of less than this many bytes is stored in a stack's table: it has an entry or two, which
+/// A block of less than this many bytes is stored in a stack's table: it has some entries, which
 /// hardly have anything in common, and a compressor would have to be set up for it. Of tables that
 /// a program writes by itself it has come to know sizes.
-const STORED_BLOCK: usize = 256;
+const STORED_BLOCK: usize = 512;
+/// The window of the compressor for a [`SHORT_BLOCK`], as the power of two: it has room for the whole
+/// block, and is cleared before it is used.
+const SHORT_WINDOW: u8 = 12;
 /// What a zlib stream of one stored block has in front of the data, and behind it.
 const STORED_FRONT: usize = 7;
 const STORED_BACK: usize = 4;
@@ -137,33 +144,58 @@ fn find_stored(input: &[u8], len: usize) -> Option<&[u8]> {
     (sum == adler32_slice(data)).then_some(data)
 }
 
+/// The working memory of a compressor.
+type Working = Option<Box<Compress>>;
+
 thread_local! {
-    /// Working memory that a writer of this thread has left behind. It has 270 KB and takes longer
-    /// to make than a small transaction to write.
-    static SPARE: Cell<Option<Box<Compress>>> = const { Cell::new(None) };
+    /// What writers of this thread have left behind: working memory for blocks of any length, and for
+    /// short ones. It has 380 and 260 KB and takes longer to make than a small transaction to write.
+    static SPARE: [Cell<Working>; 2] = const { [const { Cell::new(None) }; 2] };
 }
 
 /// Deflates log blocks; keeps its working memory from block to block, and leaves it to the next
 /// writer of the thread.
 #[derive(Debug, Default)]
 pub(crate) struct Deflater {
-    state: Option<Box<Compress>>,
+    any: Working,
+    short: Working,
     effort: Effort,
 }
 
 impl Drop for Deflater {
     fn drop(&mut self) {
-        let state = self.state.take();
-        if state.is_some() {
-            // While the thread ends there is nobody to leave it to.
-            let _ = SPARE.try_with(|spare| spare.set(state));
-        }
+        // While the thread ends there is nobody to leave it to.
+        let _ = SPARE.try_with(|spare| {
+            for (spare, state) in spare.iter().zip([&mut self.any, &mut self.short]) {
+                if state.is_some() {
+                    spare.set(state.take());
+                }
+            }
+        });
     }
 }
 
 impl Deflater {
     pub(crate) fn set_effort(&mut self, effort: Effort) {
         self.effort = effort;
+    }
+
+    /// A compressor for a block of this length.
+    fn state_for(&mut self, len: usize) -> Result<&mut Compress, Defect> {
+        let (working, at, level, window) = match len < SHORT_BLOCK {
+            true => (&mut self.short, 1, LEAST, SHORT_WINDOW),
+            false if self.effort == Effort::Least => (&mut self.any, 0, LEAST, WINDOW),
+            false => (&mut self.any, 0, LEVEL, WINDOW),
+        };
+        let level = Compression::new(level);
+        let state = working.get_or_insert_with(|| {
+            let spare = SPARE.try_with(|spare| spare.get(at).and_then(Cell::take));
+            let new = || Box::new(Compress::new_with_window_bits(level, true, window));
+            spare.ok().flatten().unwrap_or_else(new)
+        });
+        state.reset();
+        state.set_level(level).map_err(|_| Defect::Zlib)?;
+        Ok(state)
     }
 
     /// Appends the zlib stream of `data` to `out`. It is no longer than `room` bytes, if it can be.
@@ -178,19 +210,7 @@ impl Deflater {
             store(data, out);
             return Ok(());
         }
-        let spare = || SPARE.try_with(Cell::take).ok().flatten();
-        let new = || Box::new(Compress::new(Compression::new(LEVEL), true));
-        let state = self
-            .state
-            .get_or_insert_with(|| spare().unwrap_or_else(new));
-        state.reset();
-        let level = match self.effort {
-            Effort::Least => 1,
-            _ if data.len() < SHORT_BLOCK => 1,
-            _ => LEVEL,
-        };
-        let level = state.set_level(Compression::new(level));
-        level.map_err(|_| Defect::Zlib)?;
+        let state = self.state_for(data.len())?;
         // Stored blocks of 64 KiB with five bytes each are the worst case, and a few bytes around.
         let bound = data
             .len()
@@ -230,7 +250,8 @@ mod tests {
             let mut deflater = Deflater::default();
             deflater.set_effort(Effort::Brief);
             deflater.deflate(&data, 1 << 16, &mut stream).unwrap();
-            assert!(deflater.state.is_none(), "no compressor is set up");
+            let states = (&deflater.any, &deflater.short);
+            assert!(matches!(states, (None, None)), "no compressor is set up");
             assert_eq!(stream.len(), stored_len(len));
             let mut out = Vec::new();
             let done = Inflater::default().inflate_any(&stream, len, &mut out);
@@ -261,22 +282,23 @@ mod tests {
         assert_eq!(inflate(&stream, 101), None);
     }
 
-    /// The level is in the second byte of a stream.
+    /// The window is in the first byte of a stream, the level in the second.
     #[test]
     fn effort_is_least_for_short_blocks_and_on_demand() {
         let data: Vec<u8> = (0..5000_u32).map(|i| (i * i).to_be_bytes()[2]).collect();
         let mut deflater = Deflater::default();
-        for (effort, len, level) in [
-            (Effort::Usual, SHORT_BLOCK, 0x9c),
-            (Effort::Usual, SHORT_BLOCK - 1, 0x01),
-            (Effort::Brief, SHORT_BLOCK, 0x9c),
-            (Effort::Least, data.len(), 0x01),
-            (Effort::Usual, data.len(), 0x9c),
+        for (effort, len, head) in [
+            (Effort::Usual, SHORT_BLOCK, [0x78, 0x9c]),
+            (Effort::Usual, SHORT_BLOCK - 1, [0x48, 0x0d]),
+            (Effort::Brief, SHORT_BLOCK, [0x78, 0x9c]),
+            (Effort::Least, SHORT_BLOCK - 1, [0x48, 0x0d]),
+            (Effort::Least, data.len(), [0x78, 0x01]),
+            (Effort::Usual, data.len(), [0x78, 0x9c]),
         ] {
             let mut stream = Vec::new();
             deflater.set_effort(effort);
             deflater.deflate(&data[..len], 0, &mut stream).unwrap();
-            assert_eq!(stream[..2], [0x78, level], "{effort:?} of {len}");
+            assert_eq!(stream[..2], head, "{effort:?} of {len}");
             let inflated = Some((stream.len(), data[..len].to_vec()));
             assert_eq!(inflate(&stream, len), inflated);
         }

@@ -91,9 +91,7 @@ impl Inner {
             base.tables()[range.clone()].to_vec(),
             keep_tombstones,
             expiry,
-            // A result that is stored is longer, and the next compaction may come at another time
-            // than with git's library, whose tests count tables.
-            Effort::Usual,
+            Effort::Brief,
         )?;
         // C5: the list again, which others may have replaced meanwhile.
         let list_lock = lock::lock_list(self)?;
