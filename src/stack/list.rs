@@ -5,7 +5,6 @@
 //! any that is a plain file name is taken.
 
 use crate::error::{Defect, Error, Result};
-use std::collections::HashSet;
 
 /// The file name of the list.
 pub(crate) const LIST: &str = "tables.list";
@@ -18,7 +17,8 @@ pub(crate) const LIST_LIMIT: u64 = 1 << 20;
 /// The names in the bytes of a list.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    let mut seen = HashSet::new();
+    // In order, as they mostly come.
+    let mut seen = Vec::new();
     let mut offset = 0;
     for line in bytes.split(|&byte| byte == b'\n') {
         let start = offset;
@@ -34,8 +34,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<String>> {
         let Ok(name) = std::str::from_utf8(line) else {
             return refuse("not UTF-8");
         };
-        if !seen.insert(name) {
-            return refuse("listed twice");
+        match seen.binary_search(&name) {
+            Ok(_) => return refuse("listed twice"),
+            Err(at) => seen.insert(at, name),
         }
         names.push(name.to_owned());
     }

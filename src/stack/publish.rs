@@ -8,7 +8,6 @@ use super::staged::{StagedTable, write_all};
 use crate::error::{Error, Result};
 use crate::fs::PendingFile;
 use bytes::Bytes;
-use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -51,7 +50,7 @@ pub(super) fn publish(
         inner,
         paths: Vec::new(),
     };
-    let mut in_memory = HashMap::new();
+    let mut in_memory = Vec::new();
     let mut new = Vec::new();
     for table in tables {
         // P1 and P2: the tables.
@@ -134,7 +133,7 @@ pub(super) struct Committed {
     /// The list that took effect.
     pub(super) list: List,
     /// The bytes of new tables, by name, as far as they are in memory.
-    pub(super) in_memory: HashMap<String, Bytes>,
+    pub(super) in_memory: Vec<(String, Bytes)>,
 }
 
 pub(super) fn sync_dir(inner: &Inner) -> Result<()> {

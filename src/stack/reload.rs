@@ -10,7 +10,6 @@ use crate::merged::MergedTable;
 use crate::options::StackOptions;
 use crate::table::{MemorySource, Table};
 use bytes::Bytes;
-use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -182,7 +181,7 @@ impl Inner {
                 }
                 continue;
             };
-            let error = match self.load(current, &list, &HashMap::new()) {
+            let error = match self.load(current, &list, &[]) {
                 Ok(snapshot) => {
                     if self.install(snapshot, &seen) {
                         return Ok(true);
@@ -234,21 +233,21 @@ impl Inner {
         &self,
         current: &Snapshot,
         list: &List,
-        in_memory: &HashMap<String, Bytes>,
+        in_memory: &[(String, Bytes)],
     ) -> Result<Snapshot> {
-        let known = current.names.iter().map(String::as_str);
-        let known: HashMap<&str, &Arc<Table>> = known.zip(current.tables()).collect();
-        let tables = list
-            .names
-            .iter()
-            .map(|name| match known.get(name.as_str()) {
-                Some(&table) => Ok(Arc::clone(table)),
-                None => match in_memory.get(name) {
-                    Some(bytes) => Table::open(Arc::new(MemorySource::new(bytes.clone())), name),
-                    None => self.open_table(name),
-                }
-                .map(Arc::new),
-            });
+        let known = current.names.iter().zip(current.tables());
+        let mut known: Vec<(&String, &Arc<Table>)> = known.collect();
+        known.sort_unstable_by_key(|(name, _)| *name);
+        let tables = list.names.iter().map(|name| {
+            if let Ok(at) = known.binary_search_by_key(&name, |(name, _)| name) {
+                return Ok(Arc::clone(known[at].1));
+            }
+            match in_memory.iter().find(|(new, _)| new == name) {
+                Some((_, bytes)) => Table::open(Arc::new(MemorySource::new(bytes.clone())), name),
+                None => self.open_table(name),
+            }
+            .map(Arc::new)
+        });
         let tables = tables.collect::<Result<_>>()?;
         Snapshot::new(list.clone(), tables, &self.options)
     }
@@ -289,5 +288,9 @@ impl Inner {
 
 /// The folder, independent of the process's current one.
 pub(super) fn absolute(dir: &Path) -> Result<PathBuf> {
+    // As programs mostly give it. The function of the system takes it apart all the same.
+    if dir.is_absolute() {
+        return Ok(dir.to_path_buf());
+    }
     std::path::absolute(dir).map_err(Error::io("find", dir))
 }
