@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <time.h>
 
 struct host_file {
@@ -18,17 +17,10 @@ struct host_file {
 	void *priv;
 };
 
-struct host_map {
-	void *data;
-	size_t size;
-	void *priv;
-};
-
 /* What the library holds, and what it has asked for. */
 static struct {
 	int files;
 	int locks;
-	int maps;
 	int syncs;
 	long list_timeout_ms;
 	long table_timeout_ms;
@@ -58,24 +50,6 @@ int reftable_fsync(int fd)
 {
 	host.syncs++;
 	return fsync(fd);
-}
-
-int reftable_mmap(struct host_map *out, int fd, size_t len)
-{
-	void *data = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
-
-	if (data == MAP_FAILED)
-		return HOST_IO_ERROR;
-	host.maps++;
-	out->data = data;
-	out->size = len;
-	return 0;
-}
-
-int reftable_munmap(struct host_map *map)
-{
-	host.maps--;
-	return munmap(map->data, map->size);
 }
 
 int tmpfile_from_pattern(struct host_file *out, const char *pattern)

@@ -5,12 +5,13 @@
 //! | temporary files, locks | git's own, adapted here | `tmpfile_*`, `flock_*` | same |
 //! | random numbers | `git_rand` | `reftable_rand` | same |
 //! | syncing | `fsync_component` | the options' function | `reftable_fsync` |
-//! | maps, clock | ours | ours | `reftable_mmap`, `reftable_time_ms` |
+//! | clock | ours | ours | `reftable_time_ms` |
+//!
+//! `reftable_mmap` is not called: a command that looks up one ref reads some blocks faster than
+//! it maps the file.
 
 #[cfg(not(git_api = "2.47"))]
 use super::HostFile;
-#[cfg(any(git_api = "2.55", git_api = "master"))]
-use super::HostMap;
 #[cfg(not(git_api = "2.47"))]
 use std::ffi::{c_char, c_int, c_long};
 
@@ -35,8 +36,6 @@ unsafe extern "C" {
 unsafe extern "C" {
     pub(super) safe fn reftable_time_ms() -> u64;
     pub(super) safe fn reftable_fsync(fd: c_int) -> c_int;
-    pub(super) fn reftable_mmap(out: *mut HostMap, fd: c_int, len: usize) -> c_int;
-    pub(super) fn reftable_munmap(map: *mut HostMap) -> c_int;
 }
 
 #[cfg(git_api = "2.47")]

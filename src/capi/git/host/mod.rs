@@ -5,12 +5,9 @@
 
 mod calls;
 
-#[cfg(any(git_api = "2.55", git_api = "master"))]
-mod map;
-
 use super::options::Fsync;
 use crate::fs::{Fs, Held, Mode, OsFs, PendingFile, held};
-use crate::table::{BlockSource, FileSource};
+use crate::table::BlockSource;
 use calls::{
     flock_acquire, flock_close, flock_commit, flock_release, reftable_rand, tmpfile_close,
     tmpfile_delete, tmpfile_from_pattern, tmpfile_rename,
@@ -33,16 +30,6 @@ use std::time::{Duration, SystemTime};
 struct HostFile {
     path: *const c_char,
     fd: c_int,
-    priv_: *mut c_void,
-}
-
-/// A mapped file, as git's functions have it.
-#[cfg(any(git_api = "2.55", git_api = "master"))]
-#[repr(C)]
-#[derive(Debug)]
-struct HostMap {
-    data: *mut c_void,
-    size: usize,
     priv_: *mut c_void,
 }
 
@@ -92,12 +79,7 @@ impl Fs for HostFs {
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn BlockSource>> {
-        let file = File::open(path)?;
-        #[cfg(any(git_api = "2.55", git_api = "master"))]
-        if let Some(mapped) = map::Mapped::new(&file)? {
-            return Ok(Arc::new(mapped));
-        }
-        Ok(Arc::new(FileSource::new(file, path)?))
+        OsFs.open(path)
     }
 
     /// Locks are files whose name ends so; everything else is a temporary file, of whose name git
