@@ -19,7 +19,7 @@
 # it out, and the linker takes that of the compiler.
 #
 # Environment: CARGO (cargo), CARGO_TARGET_DIR (target/git), CC (cc), LD (ld),
-# OBJCOPY (objcopy), AR (ar), NM (nm), UNWINDER.
+# OBJCOPY (objcopy), AR (ar), NM (nm), READELF (readelf), CXXFILT (c++filt), UNWINDER.
 set -eu
 
 die () { printf 'git-archive: %s\n' "$*" >&2; exit 1; }
@@ -61,6 +61,7 @@ trap 'rm -rf "$work"' EXIT
 unwinder=-u
 [ "${UNWINDER-}" != program ] || unwinder=
 "$root/scripts/localise" $unwinder "$archive" "$symbols" "$work/reftable.o"
+"$root/scripts/arrange" "$work/reftable.o" "$root/scripts/git-order.txt"
 
 # The exports are checked, since a missing function would be taken from git's own
 # objects, and some of those without a word from the linker.
