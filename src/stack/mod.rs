@@ -54,6 +54,8 @@ pub struct Stack {
 #[derive(Debug)]
 struct Inner {
     dir: PathBuf,
+    /// Path of the list.
+    list: PathBuf,
     options: StackOptions,
     /// Locked to take or swap the reference, never longer.
     view: Arc<Mutex<View>>,
@@ -91,8 +93,10 @@ impl Stack {
             snapshot: Arc::new(Snapshot::empty(&options)?),
             looks: 0,
         };
+        let dir = reload::absolute(dir.as_ref())?;
         let inner = Inner {
-            dir: reload::absolute(dir.as_ref())?,
+            list: dir.join(list::LIST),
+            dir,
             options,
             view: Arc::new(Mutex::new(view)),
             stats: Arc::default(),
@@ -111,6 +115,7 @@ impl Stack {
         options.write.hash = self.inner.options.write.hash;
         let inner = Inner {
             dir: self.inner.dir.clone(),
+            list: self.inner.list.clone(),
             options,
             view: Arc::clone(&self.inner.view),
             stats: Arc::clone(&self.inner.stats),

@@ -2,7 +2,7 @@
 //! `docs/durability.md`. Their order is what a power cut at any moment relies on.
 
 use super::Inner;
-use super::list::{LIST, LIST_LIMIT, encode, table_name};
+use super::list::{LIST_LIMIT, encode, table_name};
 use super::reload::List;
 use super::staged::{StagedTable, write_all};
 use crate::error::{Error, Result};
@@ -110,11 +110,11 @@ fn replace_list(
     lock: &mut dyn PendingFile,
     list: &[u8],
 ) -> std::result::Result<(), NotReplaced> {
-    let path = inner.dir.join(LIST);
-    let Err(error) = lock.persist(&path) else {
+    let path = &inner.list;
+    let Err(error) = lock.persist(path) else {
         return Ok(());
     };
-    let is_unclear = match inner.options.fs.read(&path, LIST_LIMIT) {
+    let is_unclear = match inner.options.fs.read(path, LIST_LIMIT) {
         Ok(bytes) if bytes == list => return Ok(()),
         Ok(_) => false,
         Err(error) => error.kind() != io::ErrorKind::NotFound,

@@ -1,7 +1,7 @@
 //! Loading the list and the tables it names.
 
 use super::Inner;
-use super::list::{LIST, LIST_LIMIT, encode, malformed, parse};
+use super::list::{LIST_LIMIT, encode, malformed, parse};
 use super::lock::longer_pause;
 use super::publish::Committed;
 use crate::error::{Error, Result};
@@ -103,23 +103,21 @@ impl Inner {
     }
 
     fn read_list_bytes(&self) -> Result<Option<(Vec<u8>, Option<Held>)>> {
-        let path = self.dir.join(LIST);
-        match self.options.fs.read_held(&path, LIST_LIMIT) {
+        match self.options.fs.read_held(&self.list, LIST_LIMIT) {
             Ok(read) => Ok(Some(read)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
                 Err(malformed(LIST_LIMIT, "more bytes than a list can have"))
             }
-            Err(error) => Err(Error::io("read", path)(error)),
+            Err(error) => Err(Error::io("read", &self.list)(error)),
         }
     }
 
     /// Whether the list on disk is that of `snapshot`, as far as that can be told without reading
     /// it.
     fn is_list_of(&self, snapshot: &Snapshot) -> bool {
-        let path = || self.dir.join(LIST);
         let held = snapshot.list_file.as_ref();
-        held.is_some_and(|held| held.is_at(&path()).unwrap_or(false))
+        held.is_some_and(|held| held.is_at(&self.list).unwrap_or(false))
     }
 
     /// Fails unless the list on disk is that of `base`. The list must be locked.
@@ -142,7 +140,7 @@ impl Inner {
     /// The error for a view that others have overtaken.
     pub(super) fn outdated(&self) -> Error {
         Error::Outdated {
-            path: self.dir.join(LIST),
+            path: self.list.clone(),
         }
     }
 
