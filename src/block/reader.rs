@@ -67,6 +67,14 @@ impl Block {
         Block::new(bytes, head, place, head.len as u64)
     }
 
+    /// The same block in memory of its own, which keeps nothing of the table's source in use.
+    pub(crate) fn detached(&self) -> Block {
+        Block {
+            bytes: Bytes::copy_from_slice(&self.bytes),
+            ..self.clone()
+        }
+    }
+
     /// Inflates a log block. `bytes` begin with the block; `None` if they end too early.
     pub(crate) fn inflate(
         bytes: &[u8],

@@ -17,13 +17,14 @@ use crate::error::{Defect, Result};
 use crate::format::key::KeyHead;
 use crate::format::{BlockType, Cursor, Parse};
 use crate::record::{Context, Index, Kind};
+use std::sync::OnceLock;
 
 /// So many levels are followed in any index.
 const FEW_LEVELS: u64 = 64;
 /// An index block has at least a head, an entry of two bytes, a restart and their count.
 const LEAST_INDEX_BLOCK: u64 = 11;
 
-/// A table keeps its first log block if the records in it take no more bytes than this.
+/// A table keeps a block for all lookups if the records in it take no more bytes than this.
 const MOST_KEPT: usize = 1 << 16;
 
 /// Where an index block leads.
@@ -100,6 +101,20 @@ impl Table {
         Ok(block)
     }
 
+    /// The first block of the highest level of an index. Every lookup of a ref begins there, so that
+    /// one is read once and kept.
+    fn root_block(&self, root: u64, kind: BlockType, inflater: &mut Inflater) -> Result<Block> {
+        let kept = (kind == BlockType::Ref).then_some(&self.learned.ref_root);
+        if let Some(block) = kept.and_then(OnceLock::get) {
+            return Ok(block.clone());
+        }
+        let block = self.block_at(root, BlockType::Index, inflater)?;
+        if let Some(kept) = kept.filter(|_| block.records().len() <= MOST_KEPT) {
+            let _ = kept.set(block.detached());
+        }
+        Ok(block)
+    }
+
     fn descend(
         &self,
         section: Section,
@@ -108,7 +123,7 @@ impl Table {
         key: &[u8],
         inflater: &mut Inflater,
     ) -> Result<Block> {
-        let mut block = self.block_at(root, BlockType::Index, inflater)?;
+        let mut block = self.root_block(root, kind, inflater)?;
         let mut target = self.target(&block, key, section.start)?;
         // The root level may have several blocks, side by side.
         while target.as_ref().is_none_or(|target| target.beyond) {

@@ -70,6 +70,8 @@ struct Learned {
     filter: LazyFilter,
     /// The name of the last ref, once a name behind it was looked for.
     last_ref: OnceLock<Box<[u8]>>,
+    /// The first root block of the index of refs, once a ref was looked for.
+    ref_root: OnceLock<Block>,
     /// The first log block, once a log was looked for, in a table without index of its logs.
     first_log_block: OnceLock<Block>,
 }
