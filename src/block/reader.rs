@@ -307,6 +307,14 @@ impl Block {
         }
     }
 
+    /// Whether a search for `key` meets none but smaller keys, up to the end of the block. A search
+    /// for any greater key then goes the same way.
+    pub(crate) fn ends_before<K: Kind>(&self, key: &[u8], context: &Context) -> Parse<bool> {
+        self.check_restarts()?;
+        let last = self.restart(self.restart_count.saturating_sub(1))?;
+        Ok(self.restart_before(key)? == last && self.locate::<K>(key, context)?.is_none())
+    }
+
     /// Looks up the record with exactly `key`, or the first one after it.
     ///
     /// Nothing is copied: the keys on the way are compared where they lie. A key shares `matched`

@@ -28,8 +28,8 @@ const LEAST_INDEX_BLOCK: u64 = 11;
 const MOST_KEPT: usize = 1 << 16;
 
 /// Where an index block leads.
-struct Target {
-    position: u64,
+pub(super) struct Target {
+    pub(super) position: u64,
     /// Whether the wanted key is beyond all keys of the index block.
     beyond: bool,
 }
@@ -103,7 +103,12 @@ impl Table {
 
     /// The first block of the highest level of an index. Every lookup of a ref begins there, so that
     /// one is read once and kept.
-    fn root_block(&self, root: u64, kind: BlockType, inflater: &mut Inflater) -> Result<Block> {
+    pub(super) fn root_block(
+        &self,
+        root: u64,
+        kind: BlockType,
+        inflater: &mut Inflater,
+    ) -> Result<Block> {
         let kept = (kind == BlockType::Ref).then_some(&self.learned.ref_root);
         if let Some(block) = kept.and_then(OnceLock::get) {
             return Ok(block.clone());
@@ -156,7 +161,7 @@ impl Table {
 
     /// The block that an index block names for `key`: the first one that ends at or after it, else
     /// the last one. `None` if no entry points to `start` or behind it.
-    fn target(&self, block: &Block, key: &[u8], start: u64) -> Result<Option<Target>> {
+    pub(super) fn target(&self, block: &Block, key: &[u8], start: u64) -> Result<Option<Target>> {
         let flaw = |flaw| block.error(self.name(), flaw);
         let context = self.context();
         if let Some(found) = block.locate::<Index>(key, &context).map_err(flaw)? {

@@ -58,6 +58,7 @@ impl<K: Kind> SectionIter<K> {
             return Ok(());
         }
         let mut leaf = self.table.leaf_for::<K>(key, &mut self.inflater)?;
+        let entered = leaf.as_ref().map(|block| block.place.position);
         while let Some(block) = leaf {
             let flaw = |flaw| block.error(self.table.name(), flaw);
             block.check_restarts().map_err(flaw)?;
@@ -72,8 +73,8 @@ impl<K: Kind> SectionIter<K> {
             leaf = self
                 .table
                 .next_block(&block, K::BLOCK, &mut self.inflater)?;
-            if K::BLOCK == BlockType::Ref && leaf.is_none() {
-                self.table.note_last_block(&block);
+            if let (BlockType::Ref, None, Some(entered)) = (K::BLOCK, &leaf, entered) {
+                self.table.note_end(key, entered, &block);
             }
         }
         Ok(())

@@ -5,20 +5,20 @@
 //! `descend`; [`RefsFor`] goes through the object section. [`TableWriter`] makes files.
 //!
 //! Indexes that other writers damaged are survived here: see `descend`. What makes lookups faster
-//! the more there are is in `directory`, `fences`, `filter` and `last_ref`.
+//! the more there are is in `directory`, `fences`, `filter` and `behind`.
 #![deny(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation
 )]
 
+mod behind;
 mod descend;
 mod directory;
 mod fences;
 mod filter;
 mod index;
 mod iter;
-mod last_ref;
 mod load;
 mod objects;
 mod output;
@@ -68,8 +68,8 @@ struct Learned {
     directories: [LazyDirectory; 3],
     /// The names of the refs, once many were looked for in vain.
     filter: LazyFilter,
-    /// The name of the last ref, once a name behind it was looked for.
-    last_ref: OnceLock<Box<[u8]>>,
+    /// A name behind all refs, once one was looked for.
+    behind: OnceLock<Box<[u8]>>,
     /// The first root block of the index of refs, once a ref was looked for.
     ref_root: OnceLock<Block>,
     /// The first log block, once a log was looked for, in a table without index of its logs.
@@ -289,6 +289,7 @@ impl Table {
         let Some(mut block) = self.leaf_for::<Refs>(name, &mut inflater)? else {
             return Ok(None);
         };
+        let entered = block.place.position;
         loop {
             let flaw = |flaw| block.error(&self.name, flaw);
             if let Some(found) = block.locate::<Refs>(name, &context).map_err(flaw)? {
@@ -298,7 +299,7 @@ impl Table {
             match self.next_block(&block, BlockType::Ref, &mut inflater)? {
                 Some(next) => block = next,
                 None => {
-                    self.note_last_block(&block);
+                    self.note_end(name, entered, &block);
                     return Ok(None);
                 }
             }

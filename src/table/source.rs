@@ -8,8 +8,8 @@ use std::fmt::Debug;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 /// A file up to this length in bytes is read as a whole when it is opened: one call to the system
 /// serves all reads, and no descriptor stays open. Where files cannot be read at an offset by
@@ -71,8 +71,8 @@ fn slice(bytes: &Bytes, offset: u64, len: usize) -> Option<Bytes> {
 #[derive(Debug)]
 pub struct FileSource {
     path: PathBuf,
-    /// `None` if the file is in memory.
-    file: Option<File>,
+    /// `None` if the file is in memory or mapped, so that no descriptor stays open.
+    file: RwLock<Option<File>>,
     len: u64,
     reads: AtomicU32,
     /// The whole file, once it is in memory or mapped; `None` if it cannot be mapped.
@@ -90,7 +90,7 @@ impl FileSource {
         let len = regular_len(&file)?;
         let mut source = FileSource {
             path: path.to_path_buf(),
-            file: None,
+            file: RwLock::default(),
             len,
             reads: AtomicU32::new(0),
             whole: OnceLock::new(),
@@ -100,16 +100,29 @@ impl FileSource {
             read_whole(&file, &mut bytes)?;
             source.whole = OnceLock::from(Some(Bytes::from(bytes)));
         } else {
-            source.file = Some(file);
+            source.file = RwLock::new(Some(file));
         }
         Ok(source)
     }
 
     /// The whole file, if it is in memory or can be mapped.
     fn whole(&self) -> Option<&Bytes> {
-        let map = || Some(Bytes::from_owner(mmap::map(self.file.as_ref()?).ok()?));
-        let whole = self.whole.get_or_init(map).as_ref();
-        whole.filter(|bytes| bytes.len() as u64 >= self.len)
+        self.whole.get_or_init(|| self.map()).as_ref()
+    }
+
+    /// Maps the file and closes it; `None` if it cannot be mapped or has been cut.
+    fn map(&self) -> Option<Bytes> {
+        let mapped = mmap::map(self.open_file().as_ref()?).ok()?;
+        let whole = Bytes::from_owner(mapped);
+        if (whole.len() as u64) < self.len {
+            return None;
+        }
+        *self.file.write().unwrap_or_else(PoisonError::into_inner) = None;
+        Some(whole)
+    }
+
+    fn open_file(&self) -> RwLockReadGuard<'_, Option<File>> {
+        self.file.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -124,14 +137,17 @@ impl BlockSource for FileSource {
             None if many() => self.whole(),
             _ => self.whole.get().and_then(Option::as_ref),
         };
-        let result = match (whole, &self.file) {
-            (Some(whole), _) => slice(whole, offset, len),
-            (None, Some(file)) => {
-                let mut bytes = vec![0; len];
-                read_at(file, &mut bytes, offset).map_err(Error::io("read", &self.path))?;
-                Some(Bytes::from(bytes))
-            }
-            (None, None) => None,
+        let result = match whole {
+            Some(whole) => slice(whole, offset, len),
+            None => match self.open_file().as_ref() {
+                Some(file) => {
+                    let mut bytes = vec![0; len];
+                    read_at(file, &mut bytes, offset).map_err(Error::io("read", &self.path))?;
+                    Some(Bytes::from(bytes))
+                }
+                // Another thread has mapped it meanwhile.
+                None => self.whole().and_then(|whole| slice(whole, offset, len)),
+            },
         };
         // Only a file that was cut after it was opened is shorter than it says.
         let cut = || Error::io("read", &self.path)(io::ErrorKind::UnexpectedEof.into());
