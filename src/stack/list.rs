@@ -16,9 +16,7 @@ pub(crate) const LIST_LIMIT: u64 = 1 << 20;
 
 /// The names in the bytes of a list.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    // In order, as they mostly come.
-    let mut seen = Vec::new();
+    let mut lines: Vec<(&str, u64)> = Vec::new();
     let mut offset = 0;
     for line in bytes.split(|&byte| byte == b'\n') {
         let start = offset;
@@ -34,13 +32,30 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<String>> {
         let Ok(name) = std::str::from_utf8(line) else {
             return refuse("not UTF-8");
         };
-        match seen.binary_search(&name) {
-            Ok(_) => return refuse("listed twice"),
-            Err(at) => seen.insert(at, name),
-        }
-        names.push(name.to_owned());
+        lines.push((name, start));
     }
-    Ok(names)
+    if let Some((name, start)) = find_repeated(&lines) {
+        return Err(malformed(
+            start,
+            format!("listed twice: {}", shown(name.as_bytes())),
+        ));
+    }
+    Ok(lines.iter().map(|(name, _)| String::from(*name)).collect())
+}
+
+/// The first line whose name stands in a line before it.
+fn find_repeated<'a>(lines: &[(&'a str, u64)]) -> Option<(&'a str, u64)> {
+    // As names mostly are, since they begin with the update index.
+    if lines.is_sorted_by(|one, next| one.0 < next.0) {
+        return None;
+    }
+    let mut sorted = lines.to_vec();
+    sorted.sort_unstable();
+    let pairs = sorted.iter().zip(sorted.iter().skip(1));
+    let repeated = pairs.filter(|(one, next)| one.0 == next.0);
+    repeated
+        .map(|(_, next)| *next)
+        .min_by_key(|(_, start)| *start)
 }
 
 /// The part of a line that fits into a message.
@@ -181,11 +196,15 @@ mod tests {
     }
 
     #[test]
-    fn a_name_twice_is_refused() {
-        assert_eq!(
-            parse(b"a\nb\na\n").unwrap_err().defect(),
-            Some(Defect::BadTablesList)
-        );
+    fn a_name_twice_is_refused_where_it_repeats() {
+        for (list, offset) in [("a\nb\na\n", 4), ("b\na\na\nb\n", 4), ("a\na\n", 2)] {
+            let Err(Error::Corrupt(corruption)) = parse(list.as_bytes()) else {
+                panic!("accepted {list}");
+            };
+            assert_eq!(corruption.defect, Defect::BadTablesList);
+            assert_eq!(corruption.offset, offset, "{list}");
+        }
+        assert_eq!(names(b"c\na\nb\n"), ["c", "a", "b"]);
     }
 
     #[test]
