@@ -39,6 +39,30 @@ fn compaction_maps_no_table() {
     assert!(is_mapped(), "scans do map");
 }
 
+/// Programs keep many descriptors for other files.
+#[test]
+#[cfg(target_os = "linux")]
+fn mapped_tables_keep_no_descriptor() {
+    let dir = scratch();
+    let names: Vec<String> = (0..20_000).map(|i| format!("refs/heads/{i:05}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    build(dir.path(), &[table(1, &names)]);
+    let stack = open(dir.path());
+    let open_tables = || {
+        let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let open = open.flat_map(|entry| std::fs::read_link(entry.path()));
+        let is_table = |path: &std::path::PathBuf| {
+            path.starts_with(dir.path()) && path.extension().is_some_and(|name| name == "ref")
+        };
+        open.filter(is_table).count()
+    };
+    assert_eq!(open_tables(), 1);
+    let view = stack.merged();
+    let found = |name: &&str| view.read_ref(name.as_bytes(), |_| ()).unwrap().is_some();
+    assert!(names.iter().step_by(500).all(found));
+    assert_eq!(open_tables(), 0);
+}
+
 /// An iterator leaves older tables alone as long as only the ref it was sought for is wanted. They
 /// may have been compacted away by the time when it needs them.
 #[test]
