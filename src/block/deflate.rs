@@ -31,7 +31,7 @@ const SHORT_BLOCK: usize = 2 << 10;
 /// A block of less than this many bytes is stored in a stack's table: it has some entries, which
 /// hardly have anything in common, and a compressor would have to be set up for it. Of tables that
 /// a program writes by itself it has come to know sizes.
-const STORED_BLOCK: usize = 512;
+const STORED_BLOCK: usize = 1 << 10;
 /// The window of the compressor for a [`SHORT_BLOCK`], as the power of two: it has room for the whole
 /// block, and is cleared before it is used.
 const SHORT_WINDOW: u8 = 12;
