@@ -10,7 +10,7 @@
 #
 # The object exports the functions of that API and nothing else: every other name
 # of the library and of Rust's own is local, so it can be linked beside other Rust
-# code. Locks, temporary files, syncing, maps, the clock and random numbers are
+# code. Locks, temporary files, syncing, the clock and random numbers are
 # imported from git's reftable/system.o.
 #
 # What unwinds the stack after a panic is in it too, since loading libgcc_s takes a
