@@ -49,11 +49,15 @@ impl Table {
             Some(index) if !key.is_empty() => {
                 let make = || self.decode_index(section, index, K::BLOCK);
                 let directory = self.directory(K::BLOCK).and_then(|lazy| lazy.get(make));
-                match directory.and_then(|directory| directory.block_for(key)) {
-                    Some(position) => self.block_at(position, K::BLOCK, inflater),
-                    None => self.descend(section, index, K::BLOCK, key, inflater),
+                if let Some(position) = directory.and_then(|directory| directory.block_for(key)) {
+                    let block = self.any_block_at(position, inflater)?;
+                    if block.kind == K::BLOCK {
+                        return Ok(Some(block));
+                    }
+                    // An index with levels of different depth.
                 }
-                .map(Some)
+                self.descend(section, index, K::BLOCK, key, inflater)
+                    .map(Some)
             }
             Some(_) => self.block_at(section.start, K::BLOCK, inflater).map(Some),
             None => self.walk(section, K::BLOCK, key, inflater).map(Some),
@@ -61,7 +65,7 @@ impl Table {
     }
 
     /// Without an index: goes on while the next block starts at or before `key`.
-    fn walk(
+    pub(super) fn walk(
         &self,
         section: Section,
         kind: BlockType,

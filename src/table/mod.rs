@@ -68,8 +68,8 @@ struct Learned {
     directories: [LazyDirectory; 3],
     /// The names of the refs, once many were looked for in vain.
     filter: LazyFilter,
-    /// A name behind all refs, once one was looked for.
-    behind: OnceLock<Box<[u8]>>,
+    /// The name of the last ref, once a name behind it was looked for.
+    last_ref: OnceLock<Box<[u8]>>,
     /// The first root block of the index of refs, once a ref was looked for.
     ref_root: OnceLock<Block>,
     /// The first log block, once a log was looked for, in a table without index of its logs.
