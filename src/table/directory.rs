@@ -149,7 +149,8 @@ impl Table {
         Ok(Some(level))
     }
 
-    /// Adds the entries of an index block; `None` if they do not belong there.
+    /// Adds the entries of an index block; `None` if they do not belong there, or if a lookup, which
+    /// enters the block at a restart, would see others.
     fn list_block(
         &self,
         block: &Block,
@@ -158,9 +159,18 @@ impl Table {
     ) -> Result<Option<()>> {
         let context = self.context();
         let mut records = Records::<Index>::default();
-        records.enter(block);
         let flaw = |flaw| block.error(self.name(), flaw);
-        while records.advance(block, &context).map_err(flaw)? {
+        block.check_restarts().map_err(flaw)?;
+        records.enter(block);
+        let mut restarts = 0;
+        loop {
+            let entry = records.next_offset();
+            if !records.advance(block, &context).map_err(flaw)? {
+                break;
+            }
+            if restarts < block.restart_count && block.restart(restarts).map_err(flaw)? == entry {
+                restarts = restarts.saturating_add(1);
+            }
             let position = records.span().position;
             let ascends = level.blocks.is_empty() || records.key() > level.last_key();
             let points_back = position >= section.start && position < block.place.position;
@@ -169,6 +179,6 @@ impl Table {
             }
             level.push(records.key(), position);
         }
-        Ok(Some(()))
+        Ok((restarts == block.restart_count).then_some(()))
     }
 }
