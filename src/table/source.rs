@@ -117,7 +117,11 @@ impl FileSource {
         if (whole.len() as u64) < self.len {
             return None;
         }
-        *self.file.write().unwrap_or_else(PoisonError::into_inner) = None;
+        // While another thread reads from it, it stays open: nobody waits, least of all for a thread
+        // that a fork has left behind.
+        if let Ok(mut file) = self.file.try_write() {
+            *file = None;
+        }
         Some(whole)
     }
 
