@@ -111,6 +111,56 @@ fn damaged_index_answers_the_same_before_and_after_many_lookups() {
     }
 }
 
+/// Answers do not depend on what was asked before, however often.
+fn assert_always_the_same(bytes: &[u8], names: &[&[u8]]) {
+    for first in names {
+        for often in [1, MANY] {
+            let (_, table) = open(bytes.to_vec());
+            for _ in 0..often {
+                let _ = table.read_ref(first, |_| ());
+            }
+            for name in names {
+                let (_, fresh) = open(bytes.to_vec());
+                let (expected, found) = (answers(&fresh, &[*name]), answers(&table, &[*name]));
+                let show = |name: &[u8]| name.escape_ascii().to_string();
+                assert_eq!(found, expected, "{} after {}", show(name), show(first));
+            }
+        }
+    }
+}
+
+/// The levels of an index were told from its first entry: what lay deeper was damaged later.
+#[test]
+fn index_whose_levels_differ_in_depth_leads_to_the_same_refs() {
+    let mut table = RawTable::new();
+    table.push(&RawBlock::first(b'r').full(b"a", 1, &object(0x11)).plain());
+    let last = table.push(&RawBlock::new(b'r').full(b"c", 1, &object(0x22)).plain());
+    let lower = table.push(&index(&[(b"c", last)]).plain());
+    table.ref_index = table.push(&index(&[(b"a", 0), (b"c", lower)]).plain());
+    let bytes = table.bytes();
+    let (_, fresh) = open(bytes.clone());
+    assert_eq!(answers(&fresh, &[b"a", b"c"])[..2], [Ok(true), Ok(true)]);
+    assert_always_the_same(&bytes, &[b"a", b"b", b"c", b"d"]);
+}
+
+/// A lookup enters a block at a restart. One that points into a record makes other entries of the
+/// bytes than a walk from the start does.
+#[test]
+fn index_with_a_restart_inside_a_record_leads_to_the_same_refs() {
+    let mut table = RawTable::new();
+    let names: [&[u8]; 4] = [b"refs/a1", b"refs/b", b"refs/c", b"refs/heads/z"];
+    let first = RawBlock::first(b'r').full(names[2], 1, &object(0x11));
+    table.push(&first.plain());
+    let last = table.push(&RawBlock::new(b'r').full(names[0], 1, &object(0x22)).plain());
+    let key = [b"refs/heads/".as_slice(), &[b'm'; 21]].concat();
+    let block = RawBlock::new(b'i').full(&key, 0, &varint(0));
+    // The position of the first entry, read as the length of a prefix.
+    let inside = block.offset() - 1;
+    let block = block.shared(32, b"zzz", 0, &varint(last)).restart(inside);
+    table.ref_index = table.push(&block.plain());
+    assert_always_the_same(&table.bytes(), &names);
+}
+
 /// An index block with a single restart: a lookup in it goes from entry to entry.
 fn index(entries: &[(&[u8], u64)]) -> RawBlock {
     let block = made::index(&entries[..1]);
