@@ -11,13 +11,18 @@ mod stack_support;
 
 use stack_support::{add, build, names, open, scratch, table};
 
+#[cfg(target_os = "linux")]
+fn numbered(count: u32) -> Vec<String> {
+    (0..count).map(|i| format!("refs/heads/{i:05}")).collect()
+}
+
 /// Every page of the tables stayed in memory, since the tables were mapped to be merged: 60 MB
 /// instead of 11 for 48 MB of tables.
 #[test]
 #[cfg(target_os = "linux")]
 fn compaction_maps_no_table() {
     let dir = scratch();
-    let names: Vec<String> = (0..40_000).map(|i| format!("refs/heads/{i:05}")).collect();
+    let names = numbered(40_000);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (first, second) = names.split_at(names.len() / 2);
     build(dir.path(), &[table(1, first), table(2, second)]);
@@ -44,7 +49,7 @@ fn compaction_maps_no_table() {
 #[cfg(target_os = "linux")]
 fn mapped_tables_keep_no_descriptor() {
     let dir = scratch();
-    let names: Vec<String> = (0..20_000).map(|i| format!("refs/heads/{i:05}")).collect();
+    let names = numbered(20_000);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     build(dir.path(), &[table(1, &names)]);
     let stack = open(dir.path());

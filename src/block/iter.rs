@@ -177,6 +177,37 @@ impl<K: Kind> Records<K> {
     }
 }
 
+/// A walk through a block from its first record on, which counts the restarts that it meets.
+///
+/// A lookup enters a block at a restart. Where damage lets the walk step over one, lookups see
+/// other records than it does.
+#[derive(Debug, Default)]
+pub(crate) struct RestartsMet(usize);
+
+impl RestartsMet {
+    /// Goes to the next record, as [`Records::advance`] does.
+    pub(crate) fn advance<K: Kind>(
+        &mut self,
+        records: &mut Records<K>,
+        block: &Block,
+        context: &Context,
+    ) -> Parse<bool> {
+        let start = records.next_offset();
+        if !records.advance(block, context)? {
+            return Ok(false);
+        }
+        if self.0 < block.restart_count && block.restart(self.0)? == start {
+            self.0 = self.0.saturating_add(1);
+        }
+        Ok(true)
+    }
+
+    /// Whether, at the end of the block, no restart was stepped over.
+    pub(crate) fn are_all(&self, block: &Block) -> bool {
+        self.0 == block.restart_count
+    }
+}
+
 #[cfg(test)]
 #[expect(
     clippy::arithmetic_side_effects,

@@ -22,6 +22,6 @@ mod reader;
 mod writer;
 
 pub(crate) use deflate::{Deflater, Effort, Inflater};
-pub(crate) use iter::Records;
+pub(crate) use iter::{Records, RestartsMet};
 pub(crate) use reader::{Block, BlockHead, Placement};
 pub(crate) use writer::BlockWriter;

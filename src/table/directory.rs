@@ -6,7 +6,7 @@
 
 use super::fences::Fences;
 use super::{Section, Table};
-use crate::block::{Block, Inflater, Records};
+use crate::block::{Block, Inflater, Records, RestartsMet};
 use crate::error::Result;
 use crate::format::BlockType;
 use crate::record::Index;
@@ -162,15 +162,8 @@ impl Table {
         let flaw = |flaw| block.error(self.name(), flaw);
         block.check_restarts().map_err(flaw)?;
         records.enter(block);
-        let mut restarts = 0;
-        loop {
-            let entry = records.next_offset();
-            if !records.advance(block, &context).map_err(flaw)? {
-                break;
-            }
-            if restarts < block.restart_count && block.restart(restarts).map_err(flaw)? == entry {
-                restarts = restarts.saturating_add(1);
-            }
+        let mut met = RestartsMet::default();
+        while met.advance(&mut records, block, &context).map_err(flaw)? {
             let position = records.span().position;
             let ascends = level.blocks.is_empty() || records.key() > level.last_key();
             let points_back = position >= section.start && position < block.place.position;
@@ -179,6 +172,6 @@ impl Table {
             }
             level.push(records.key(), position);
         }
-        Ok((restarts == block.restart_count).then_some(()))
+        Ok(met.are_all(block).then_some(()))
     }
 }

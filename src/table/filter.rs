@@ -7,7 +7,7 @@
 //! cache line.
 
 use super::Table;
-use crate::block::{Inflater, Records};
+use crate::block::{Inflater, Records, RestartsMet};
 use crate::error::Result;
 use crate::format::BlockType;
 use crate::record::Refs;
@@ -119,10 +119,8 @@ fn hash(name: &[u8]) -> u64 {
     FixedState::default().hash_one(name)
 }
 
-/// The filter of all names of a table; `None` if they are too many.
-///
-/// A lookup enters a block at a restart. Where damage lets this walk step over one, the lookup
-/// sees names that it does not, and there is no filter.
+/// The filter of all names of a table; `None` if they are too many, or if a lookup, which enters a
+/// block at a restart, would see others.
 fn make(table: &Table) -> Result<Option<Filter>> {
     let Some(section) = table.section(BlockType::Ref) else {
         return Ok(None);
@@ -137,18 +135,11 @@ fn make(table: &Table) -> Result<Option<Filter>> {
         let flaw = |flaw| block.error(table.name(), flaw);
         block.check_restarts().map_err(flaw)?;
         records.enter(&block);
-        let mut restarts = 0;
-        loop {
-            let start = records.next_offset();
-            if !records.advance(&block, &context).map_err(flaw)? {
-                break;
-            }
+        let mut met = RestartsMet::default();
+        while met.advance(&mut records, &block, &context).map_err(flaw)? {
             hashes.push(hash(records.key()));
-            if restarts < block.restart_count && block.restart(restarts).map_err(flaw)? == start {
-                restarts = restarts.saturating_add(1);
-            }
         }
-        if restarts < block.restart_count || hashes.len() > MAX_NAMES {
+        if !met.are_all(&block) || hashes.len() > MAX_NAMES {
             return Ok(None);
         }
         next = table.next_block(&block, BlockType::Ref, &mut inflater)?;
