@@ -1,5 +1,5 @@
 /*
- * Reading and writing git's reftables. Made from src/capi/v16 by build.rs; do not edit.
+ * Reading and writing git's reftables. Made from src/ by build.rs; do not edit.
  *
  * The functions are those of reftable.h in git's series v16 of June 2020.
  *

@@ -40,8 +40,8 @@ case $1 in
 *) out=$(pwd)/$1 ;;
 esac
 case $version in
-2.53 | 2.55 | master) symbols=$root/include/reftable-git.symbols ;;
-2.47) symbols=$root/include/reftable-git-2.47.symbols ;;
+2.53 | 2.55 | master) symbols=$root/crates/libreftable-git/include/reftable-git.symbols ;;
+2.47) symbols=$root/crates/libreftable-git/include/reftable-git-2.47.symbols ;;
 *) die "no profile for git $version" ;;
 esac
 CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target/git}
@@ -50,8 +50,8 @@ REFTABLE_GIT_API=$version
 export CARGO_TARGET_DIR REFTABLE_HOST_GLUE REFTABLE_GIT_API
 
 # As one of several crate types a static library would not be optimised as a whole.
-(cd "$root" && ${CARGO:-cargo} rustc --release --lib --no-default-features --features abi-git --crate-type staticlib)
-archive=$CARGO_TARGET_DIR/release/libreftable.a
+(cd "$root" && ${CARGO:-cargo} rustc --release --package libreftable-git --lib --crate-type staticlib)
+archive=$CARGO_TARGET_DIR/release/libreftable_git.a
 [ -f "$archive" ] || die "cargo made no $archive"
 
 mkdir -p "$(dirname "$out")"

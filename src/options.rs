@@ -1,131 +1,181 @@
-//! How tables are written and how a stack behaves.
+//! How tables are written, and what holds for the whole process.
 
-use crate::error::{Error, Result};
-use crate::fs::{Fs, OsFs};
-use crate::hash::HashId;
-use std::sync::Arc;
+use reftable::hash::HashId;
+use reftable::options::{
+    DEFAULT_BLOCK_SIZE, DEFAULT_RESTART_INTERVAL, Durability, StackOptions, WriteOptions,
+};
+use reftable_capi::alloc;
+use reftable_capi::guard::guard;
+use std::ffi::{c_char, c_int, c_void};
+use std::mem::{align_of, offset_of, size_of};
+use std::sync::atomic::{AtomicI8, Ordering};
 use std::time::Duration;
 
-/// The block size where none is given, in bytes.
-pub const DEFAULT_BLOCK_SIZE: u32 = 4096;
-/// Every how many records a key is stored in full where no interval is given.
-pub const DEFAULT_RESTART_INTERVAL: u32 = 16;
-/// A block is shorter than this, in bytes: its length has 24 bits (format section 13).
-pub const BLOCK_SIZE_LIMIT: u32 = 1 << 24;
-
-/// How a table is laid out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WriteOptions {
-    /// Size in bytes at which a block is full, below [`BLOCK_SIZE_LIMIT`].
+/// How tables are written. Zero everywhere is a good choice.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct reftable_write_options {
+    /// Nonzero: blocks follow each other without padding up to block_size.
+    pub unpadded: c_int,
+    /// Size in bytes at which a block is full; below 2^24. 0 is 4096.
     pub block_size: u32,
-    /// Whether ref, object and index blocks start at multiples of the block size.
-    pub padded: bool,
-    /// Every how many records of a block a key is stored in full; at least 1.
-    pub restart_interval: u32,
-    /// Whether to write the section that finds refs by object id.
-    pub object_index: bool,
-    /// The hash of the object ids.
-    pub hash: HashId,
+    /// Nonzero: leave out the section that finds refs by object id.
+    pub skip_index_objects: c_int,
+    /// Every how many records a name is stored in full. 0 is 16.
+    pub restart_interval: c_int,
+    /// The hash of the object ids: 0x73686131 ("sha1") or 0x73323536 ("s256"). 0 is SHA-1.
+    pub hash_id: u32,
+    /// Nonzero: a stack takes additions without looking for illegal names and directory/file
+    /// conflicts.
+    pub skip_name_check: c_int,
 }
 
-impl WriteOptions {
-    /// Checks that a table can be laid out like this.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Misuse`] for a block size that is not below [`BLOCK_SIZE_LIMIT`] or too small for
-    /// header and restart table, or a restart interval of 0.
-    pub fn validate(&self) -> Result<()> {
-        let header_len: u32 = match self.hash {
-            HashId::Sha1 => 24,
-            HashId::Sha256 => 28,
-        };
-        // File header, block header, the smallest record, one restart, the restart count.
-        let least = header_len + 4 + 4 + 3 + 2;
-        if self.block_size >= BLOCK_SIZE_LIMIT || self.block_size < least {
-            return Err(Error::Misuse("block size out of range"));
+const _: () = {
+    type T = reftable_write_options;
+    assert!(size_of::<T>() == 24 && align_of::<T>() == 4);
+    assert!(offset_of!(T, unpadded) == 0 && offset_of!(T, block_size) == 4);
+    assert!(offset_of!(T, skip_index_objects) == 8 && offset_of!(T, restart_interval) == 12);
+    assert!(offset_of!(T, hash_id) == 16 && offset_of!(T, skip_name_check) == 20);
+};
+
+impl reftable_write_options {
+    pub(super) const DEFAULT: reftable_write_options = reftable_write_options {
+        unpadded: 0,
+        block_size: 0,
+        skip_index_objects: 0,
+        restart_interval: 0,
+        hash_id: 0,
+        skip_name_check: 0,
+    };
+
+    /// The options with the values that zeros stand for.
+    pub(super) fn with_defaults(mut self) -> Self {
+        if self.block_size == 0 {
+            self.block_size = DEFAULT_BLOCK_SIZE;
         }
         if self.restart_interval == 0 {
-            return Err(Error::Misuse("restart interval of 0"));
+            self.restart_interval = c_int::try_from(DEFAULT_RESTART_INTERVAL).unwrap_or(c_int::MAX);
         }
-        Ok(())
+        if self.hash_id == 0 {
+            self.hash_id = HashId::Sha1.format_id();
+        }
+        self
+    }
+
+    /// The layout as the core has it; `None` for an unknown hash or a negative interval. The core
+    /// checks the rest.
+    pub(super) fn layout(self) -> Option<WriteOptions> {
+        let options = self.with_defaults();
+        let mut layout = WriteOptions::default();
+        layout.block_size = options.block_size;
+        layout.padded = options.unpadded == 0;
+        layout.restart_interval = u32::try_from(options.restart_interval).ok()?;
+        layout.object_index = options.skip_index_objects == 0;
+        layout.hash = HashId::from_format_id(options.hash_id)?;
+        Some(layout)
+    }
+
+    /// The options of a stack; `None` as for [`Self::layout`].
+    pub(super) fn stack(self) -> Option<StackOptions> {
+        let mut options = StackOptions::default();
+        options.write = self.layout()?;
+        options.check_names = self.skip_name_check == 0;
+        options.ascending_ranges = true;
+        options.durability = durability().unwrap_or_else(Durability::from_env);
+        options.lock_timeout = Some(Duration::ZERO);
+        Some(options)
     }
 }
 
-impl Default for WriteOptions {
-    fn default() -> Self {
-        WriteOptions {
-            block_size: DEFAULT_BLOCK_SIZE,
-            padded: true,
-            restart_interval: DEFAULT_RESTART_INTERVAL,
-            object_index: true,
-            hash: HashId::Sha1,
-        }
+/// What [`reftable_set_durability`] was told: 1 or 0, or [`UNTOLD`].
+static DURABILITY: AtomicI8 = AtomicI8::new(UNTOLD);
+const UNTOLD: i8 = -1;
+
+fn durability() -> Option<Durability> {
+    match DURABILITY.load(Ordering::Relaxed) {
+        UNTOLD => None,
+        0 => Some(Durability::Unsynced),
+        _ => Some(Durability::Synced),
     }
 }
 
-/// What survives a power cut.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Durability {
-    /// A table is on disk before a list names it, the list before it takes effect, and the folder
-    /// after: what was acknowledged stays.
-    #[default]
-    Synced,
-    /// The system writes when it likes. A power cut may lose recent transactions or damage the
-    /// stack; a crash of the process alone does not.
-    Unsynced,
+/// Replaces the allocator of everything that the caller may free or keep: the strings and object
+/// ids of records, and the blocks of reftable_block_source_from_file. NULL stands for malloc,
+/// realloc and free of the C library, which are the default. To be called before anything else,
+/// as a block must be freed by the allocator that made it. `re` is accepted for completeness; the
+/// library never grows such a block. `dealloc` is never called with NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn reftable_set_alloc(
+    alloc: Option<unsafe extern "C" fn(size: usize) -> *mut c_void>,
+    re: Option<unsafe extern "C" fn(block: *mut c_void, size: usize) -> *mut c_void>,
+    dealloc: Option<unsafe extern "C" fn(block: *mut c_void)>,
+) {
+    let _ = re;
+    guard((), || alloc::replace(alloc, dealloc));
 }
 
-/// How a stack writes, locks and compacts.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct StackOptions {
-    /// Layout of the tables written, and the hash that every table must have. Compaction may make
-    /// tables with longer blocks, if those it merges have longer ones.
-    pub write: WriteOptions,
-    /// Whether additions are checked for illegal names and directory/file conflicts.
-    pub check_names: bool,
-    /// Whether a stack whose tables have overlapping or descending update indexes is refused.
-    pub ascending_ranges: bool,
-    /// Whether a list that does not end with a newline is refused, as one that was cut short.
-    pub whole_lists: bool,
-    /// Whether compaction makes blocks larger than asked for where a record needs that, or the
-    /// tables had larger ones. Otherwise a record that fits no block is an error.
-    pub grow_blocks: bool,
-    /// Whether compaction ends the messages of log entries with a newline where they have none.
-    pub end_messages: bool,
-    /// Whether a commit compacts the newest tables if their sizes call for it.
-    pub auto_compact: bool,
-    /// A table is compacted into the next newer ones once it is less than this many times as
-    /// large as they are together; at least 2.
-    pub compaction_factor: u8,
-    /// Mode of new tables and lists; `None` is 0666 without the process's umask.
-    pub file_mode: Option<u32>,
-    /// Whether writes are synced to disk.
-    pub durability: Durability,
-    /// How long to wait for the lock of the list: zero to fail at once, `None` for ever.
-    pub lock_timeout: Option<Duration>,
-    /// The file system.
-    pub fs: Arc<dyn Fs>,
+/// Whether stacks opened from now on sync what they write to disk, so that a power cut loses
+/// nothing that was acknowledged: nonzero for yes, which is the default, 0 for no. Stands above the
+/// environment variable REFTABLE_FSYNC, with which users say the same by 0. An extension of this library.
+#[unsafe(no_mangle)]
+pub extern "C" fn reftable_set_durability(on: c_int) {
+    guard((), || {
+        DURABILITY.store(i8::from(on != 0), Ordering::Relaxed)
+    });
 }
 
-impl Default for StackOptions {
-    fn default() -> Self {
-        StackOptions {
-            write: WriteOptions::default(),
-            check_names: true,
-            ascending_ranges: false,
-            whole_lists: false,
-            grow_blocks: true,
-            end_messages: false,
-            auto_compact: true,
-            compaction_factor: 2,
-            file_mode: None,
-            durability: Durability::Synced,
-            lock_timeout: Some(Duration::ZERO),
-            fs: Arc::new(OsFs),
-        }
+/// Returns the version of the library in use, as in "1.2.3"; compare with REFTABLE_VERSION. Never
+/// freed by the caller. An extension of this library.
+#[unsafe(no_mangle)]
+pub extern "C" fn reftable_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CStr;
+
+    #[test]
+    fn zeros_stand_for_the_defaults() {
+        let options = reftable_write_options::DEFAULT.layout().expect("valid");
+        assert_eq!(options, WriteOptions::default());
+        let stack = reftable_write_options::DEFAULT.stack().expect("valid");
+        assert!(stack.check_names && stack.ascending_ranges);
+        assert_eq!(stack.lock_timeout, Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn every_field_arrives() {
+        let options = reftable_write_options {
+            unpadded: 1,
+            block_size: 512,
+            skip_index_objects: 1,
+            restart_interval: 3,
+            hash_id: 0x7332_3536,
+            skip_name_check: 1,
+        };
+        let stack = options.stack().expect("valid");
+        assert!(!stack.check_names && !stack.write.padded && !stack.write.object_index);
+        assert_eq!(stack.write.block_size, 512);
+        assert_eq!(stack.write.restart_interval, 3);
+        assert_eq!(stack.write.hash, HashId::Sha256);
+    }
+
+    #[test]
+    fn an_unknown_hash_and_a_negative_interval_are_refused() {
+        let mut options = reftable_write_options::DEFAULT;
+        options.hash_id = 1;
+        assert!(options.layout().is_none());
+        options.hash_id = 0;
+        options.restart_interval = -1;
+        assert!(options.stack().is_none());
+    }
+
+    #[test]
+    fn the_version_is_the_package_s() {
+        // SAFETY: a literal with its NUL.
+        let version = unsafe { CStr::from_ptr(reftable_version()) };
+        assert_eq!(version.to_str(), Ok(env!("CARGO_PKG_VERSION")));
     }
 }

@@ -1,6 +1,5 @@
 //! What the library exports: the 61 functions of the header of 2020 and the documented additions,
 //! in the archive, in the list and in the header alike.
-#![cfg(all(feature = "capi", not(feature = "abi-git")))]
 
 mod archive;
 

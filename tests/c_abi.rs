@@ -1,6 +1,5 @@
 //! The C interface, used from C: every program in `c-tests/v16` is compiled against the committed
 //! header, linked with plain `cc` and run.
-#![cfg(all(feature = "capi", not(feature = "abi-git")))]
 
 mod archive;
 

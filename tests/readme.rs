@@ -17,7 +17,8 @@ fn block<'a>(readme: &'a str, language: &str) -> &'a str {
 fn the_rust_example_is_the_one_in_examples() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join("README.md")).expect("the README");
-    let example = fs::read_to_string(root.join("examples/refs.rs")).expect("the example");
+    let example =
+        fs::read_to_string(root.join("crates/reftable/examples/refs.rs")).expect("the example");
     // What the lints want at the top of a file is left out.
     let code = example.find("use ").map_or("", |start| &example[start..]);
     assert!(code.contains("fn main"), "{code}");
@@ -88,7 +89,7 @@ fn every_section_of_the_format_that_code_names_exists() {
             .any(|section| section.trim_end_matches('.') == number)
     };
     let mut seen = 0;
-    for (file, text) in texts(&root.join("src"), &[".rs"]) {
+    for (file, text) in texts(&root.join("crates/reftable/src"), &[".rs"]) {
         for named in text.split("format section").skip(1) {
             // The number may stand in the next line.
             let number = named.trim_start_matches(['s', ' ', '/', '!', '\n']);
@@ -121,6 +122,7 @@ fn every_file_that_a_document_names_exists() {
         "tests/",
         "src/",
         "scripts/",
+        "crates/",
         "include/",
         "examples/",
         "c-tests/",

@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-const DATA: &str = "../tests/data";
+const DATA: &str = "../crates/test-support/data";
 /// Longer inputs slow the fuzzer down.
 const LONGEST: usize = 20_000;
 

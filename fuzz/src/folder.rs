@@ -1,7 +1,7 @@
 //! A whole folder: a list, and tables and other files of any contents.
 
 use crate::read;
-use reftable::fs::fault::FaultFs;
+use fault_fs::FaultFs;
 use reftable::verify::verify_stack;
 use reftable::{Error, RefRecord, RefValue, Result, Stack, StackOptions};
 use std::path::Path;

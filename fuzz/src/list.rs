@@ -2,7 +2,7 @@
 
 use crate::folder::{DIR, add, open, put};
 use crate::read;
-use reftable::fs::fault::FaultFs;
+use fault_fs::FaultFs;
 use reftable::{RefRecord, RefValue, TableWriter, WriteOptions};
 use std::path::Path;
 

@@ -3,7 +3,7 @@
 use crate::folder::{DIR, open, options};
 use crate::read;
 use arbitrary::{Result, Unstructured};
-use reftable::fs::fault::{Action, Fault, FaultFs, Operation, SurvivingBytes, Survivors};
+use fault_fs::{Action, Fault, FaultFs, Operation, SurvivingBytes, Survivors};
 use reftable::record::{LogRecordBuf, LogUpdateBuf, LogValueBuf, RefRecordBuf, RefValueBuf};
 use reftable::verify::verify_stack;
 use reftable::{Error, LogExpiry, Stack, TableWriter};

@@ -16,9 +16,19 @@ use std::sync::OnceLock;
 /// what a C compiler adds by itself.
 pub(crate) const NATIVE_LIBS: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
 
-/// The root of the package.
+/// What cargo calls the archive of the package.
+const ARCHIVE: &str = match env!("CARGO_PKG_NAME").as_bytes() {
+    b"libreftable" => "libreftable.a",
+    _ => "libreftable_git.a",
+};
+
+/// The root of the workspace.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package
+        .ancestors()
+        .find(|folder| folder.join("Cargo.lock").exists())
+        .unwrap()
 }
 
 /// A file or folder for this test program alone.
@@ -28,17 +38,13 @@ pub(crate) fn scratch(name: &str) -> PathBuf {
     dir.join(name)
 }
 
-/// Runs `cargo` on the library with the features that the tests were built with.
+/// Runs `cargo` on the package whose tests these are.
 pub(crate) fn cargo(command: &str) -> Command {
-    let features = match cfg!(feature = "abi-git") {
-        true => "abi-git",
-        false => "capi",
-    };
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(root())
-        .args([command, "--lib", "--message-format", "json"])
-        .args(["--no-default-features", "--features", features]);
+        .args([command, "--package", env!("CARGO_PKG_NAME"), "--lib"])
+        .args(["--message-format", "json"]);
     cargo
 }
 
@@ -67,8 +73,8 @@ pub(crate) fn build(cargo: &mut Command, name: &str) -> PathBuf {
         .lines()
         .filter(|line| line.contains(r#""reason":"compiler-artifact""#))
         .flat_map(|line| line.split('"'))
-        .find(|text| text.ends_with("libreftable.a"))
-        .expect("cargo names no libreftable.a");
+        .find(|text| text.ends_with(ARCHIVE))
+        .expect("cargo names no archive");
     let copy = scratch(name);
     std::fs::copy(path, &copy).unwrap();
     copy
