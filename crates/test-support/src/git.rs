@@ -1,6 +1,6 @@
 //! Runs the system's git, where there is one that knows reftable.
-#![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
+use crate::skip::skip;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,18 +19,27 @@ pub struct Repository {
 }
 
 impl Git {
-    /// `$GIT`, or `git` in the path; without one that is new enough, the reason is printed.
-    pub fn find(test: &str) -> Option<Git> {
+    /// `$GIT`, or `git` in the path; without one that is new enough, the test is skipped.
+    pub fn find(what: &str) -> Option<Git> {
+        match Git::new() {
+            Ok(git) => Some(git),
+            Err(reason) => {
+                skip(&format!("{what}: {reason}"));
+                None
+            }
+        }
+    }
+
+    /// The same for a test that goes on without git.
+    pub fn new() -> Result<Git, String> {
         let program = std::env::var_os("GIT").unwrap_or_else(|| "git".into());
         let git = Git {
             program: program.into(),
         };
         match git.version() {
-            Ok((2, minor)) if minor < 45 => {
-                skip(test, &format!("git 2.{minor} does not know reftable"))
-            }
-            Ok(_) => Some(git),
-            Err(reason) => skip(test, &reason),
+            Ok((2, minor)) if minor < 45 => Err(format!("git 2.{minor} does not know reftable")),
+            Ok(_) => Ok(git),
+            Err(reason) => Err(reason),
         }
     }
 
@@ -63,11 +72,6 @@ impl Git {
         ]);
         repository
     }
-}
-
-fn skip(test: &str, reason: &str) -> Option<Git> {
-    eprintln!("{test} skipped: {reason}");
-    None
 }
 
 impl Repository {

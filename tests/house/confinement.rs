@@ -1,0 +1,291 @@
+//! Rules about the source that no compiler checks: where `unsafe` may stand, which module may use
+//! which, how long a file may be.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// The modules in the order of `docs/architecture.md`: each may use those before it. The ones
+/// without a place in the order (errors, options, ...) serve all.
+const LAYERS: &[&str] = &["format", "record", "block", "table", "merged", "stack"];
+
+/// Modules that may use everything in the core, and nothing of the core may use them.
+const ABOVE: &[&str] = &[
+    "verify",
+    "inspect",
+    "view",
+    "repository",
+    "transaction",
+    "convert",
+    "repair",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All files below `folder` whose names end in one of `endings`, with their text.
+fn files(folder: &str, endings: &[&str]) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![root().join(folder)];
+    while let Some(path) = open.pop() {
+        let Ok(entries) = fs::read_dir(&path) else {
+            continue;
+        };
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            if path.is_dir() {
+                open.push(path);
+            } else if endings.iter().any(|ending| name(&path).ends_with(ending)) {
+                // What cannot be read as text is not source.
+                let text = fs::read_to_string(&path).unwrap_or_default();
+                found.insert(name(&path), text);
+            }
+        }
+    }
+    found
+}
+
+/// The path as the root of the package sees it.
+fn name(path: &Path) -> String {
+    let path = path.strip_prefix(root()).unwrap_or(path);
+    path.to_string_lossy().into_owned()
+}
+
+/// The code of a line: without what follows `//`.
+fn code(line: &str) -> &str {
+    line.split("//").next().unwrap_or_default()
+}
+
+/// Whether `word` stands in `line` by itself.
+fn has_word(line: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(at, _)| {
+        !line[..at].ends_with(is_part) && !line[at + word.len()..].starts_with(is_part)
+    })
+}
+
+#[test]
+fn words_are_found_as_words() {
+    assert!(has_word("unsafe { }", "unsafe"));
+    assert!(!has_word("unsafe_code", "unsafe"));
+    assert!(!has_word("#![deny(unsafe_op_in_unsafe_fn)]", "unsafe"));
+    assert_eq!(code("use x; // unsafe"), "use x; ");
+}
+
+/// Every Rust file of every package, tests left out.
+fn sources() -> BTreeMap<String, String> {
+    let mut found = files("src", &[".rs"]);
+    found.extend(files("crates", &[".rs"]));
+    found.retain(|file, _| file.starts_with("src/") || file.contains("/src/"));
+    assert!(found.len() > 150, "the source is not here");
+    found
+}
+
+/// The core is safe Rust. What is not is the C interface and the memory map.
+#[test]
+fn unsafe_stands_only_in_the_c_packages_and_in_the_memory_map() {
+    let homes = ["src/", "crates/capi/", "crates/libreftable-git/"];
+    for (file, text) in &sources() {
+        let may = homes.iter().any(|home| file.starts_with(home));
+        if may || file == "crates/reftable/src/fs/mmap.rs" || file.contains("test-support") {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            assert!(
+                !has_word(code(line), "unsafe"),
+                "{file}:{}: {line}",
+                number + 1
+            );
+        }
+    }
+}
+
+/// Besides clippy's check, which a stray attribute could silence.
+#[test]
+fn every_unsafe_block_says_why_it_is_sound() {
+    let mut blocks = 0;
+    for (file, text) in sources() {
+        let lines: Vec<&str> = text.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            let code = code(line);
+            if !code.contains("unsafe {") && !code.contains("unsafe impl") {
+                continue;
+            }
+            blocks += 1;
+            // The comment stands above the statement, which may begin some lines before the block.
+            let above = lines[number.saturating_sub(6)..=number].join("\n");
+            assert!(above.contains("SAFETY:"), "{file}:{}: {line}", number + 1);
+        }
+    }
+    assert!(
+        blocks > 0,
+        "no unsafe block found: this test looks at nothing"
+    );
+}
+
+/// The module that a path in a line of code leads to, by `crate::NAME` or `crate::{NAME, ...}`.
+fn modules_named(text: &str) -> Vec<String> {
+    let joined: String = text.lines().map(code).collect::<Vec<_>>().join(" ");
+    let mut names = Vec::new();
+    for (at, _) in joined.match_indices("crate::") {
+        let rest = joined[at + "crate::".len()..].trim_start();
+        let list = match rest.strip_prefix('{') {
+            Some(list) => list.split('}').next().unwrap_or_default(),
+            None => rest
+                .split([';', '(', ',', '<', '>', ' ', ')'])
+                .next()
+                .unwrap_or_default(),
+        };
+        for path in list.split(',') {
+            let first = path.trim().split("::").next().unwrap_or_default();
+            names.push(first.to_owned());
+        }
+    }
+    names
+}
+
+#[test]
+fn paths_are_taken_apart() {
+    let text =
+        "use crate::stack::Lock;\nuse crate::{table::Table, merged};\nfn f(x: crate::fs::Fs)";
+    assert_eq!(modules_named(text), ["stack", "table", "merged", "fs"]);
+}
+
+/// Which layer a file belongs to.
+fn layer_of(file: &str) -> Option<&str> {
+    let path = file.strip_prefix("crates/reftable/src/")?;
+    path.split(['/', '.']).next()
+}
+
+/// A layer that uses one above it would tie both into one.
+#[test]
+fn modules_use_only_the_layers_below_them() {
+    let mut uses = 0;
+    for (file, text) in files("crates/reftable/src", &[".rs"]) {
+        // The unit tests of a module may build what they need from wherever they like.
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let Some(layer) = layer_of(&file) else {
+            continue;
+        };
+        let own = LAYERS.iter().position(|&name| name == layer);
+        let in_core = own.is_some() || layer == "fs" || layer == "refname";
+        for used in modules_named(text) {
+            let other = LAYERS.iter().position(|&name| name == used);
+            uses += usize::from(other.is_some());
+            if let (Some(own), Some(other)) = (own, other) {
+                assert!(
+                    other <= own,
+                    "{file} uses {used}, which is built on {layer}"
+                );
+            }
+            if in_core {
+                assert!(!ABOVE.contains(&used.as_str()), "{file} uses {used}");
+            }
+        }
+        if layer == "fs" {
+            let allowed = ["error", "fs", "table"];
+            for used in modules_named(text) {
+                let lower = used.starts_with(char::is_lowercase);
+                assert!(
+                    !lower || allowed.contains(&used.as_str()),
+                    "{file} uses {used}: the file system knows nothing of what is in the files"
+                );
+            }
+        }
+    }
+    assert!(
+        uses > 20,
+        "no module uses another: this test looks at nothing"
+    );
+}
+
+/// What does not fit on a few screens is two things.
+#[test]
+fn no_file_is_longer_than_600_lines() {
+    let endings = [".rs", ".c", ".h", ".md", ".toml"];
+    let folders = [
+        "src",
+        "crates",
+        "tests",
+        "c-tests",
+        "examples",
+        "docs",
+        "benches",
+        "fuzz/fuzz_targets",
+    ];
+    let mut seen = 0;
+    for folder in folders {
+        for (file, text) in files(folder, &endings) {
+            if file.contains("/include/") {
+                continue;
+            }
+            seen += 1;
+            let lines = text.lines().count();
+            assert!(lines <= 600, "{file} has {lines} lines");
+        }
+    }
+    assert!(seen > 50, "only {seen} files: this test looks at nothing");
+}
+
+/// A panic that leaves an `extern "C"` function ends the process, and leaves its locks behind.
+#[test]
+fn every_function_of_the_c_interface_stops_panics() {
+    // Some do it by a function they share, some call another one of the interface.
+    let ways = [
+        "guard(",
+        "status(",
+        "ask(",
+        "held_table::lend_stats(",
+        "held_table::free(",
+        "unsafe { reftable_",
+    ];
+    let mut functions = 0;
+    for (file, text) in files("src", &[".rs"]) {
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for function in text.split("\n#[unsafe(no_mangle)]\n").skip(1) {
+            functions += 1;
+            let body = function.split("\n}\n").next().unwrap_or_default();
+            let is_constant = body.contains("reftable_version");
+            let stops = ways.iter().any(|way| body.contains(way));
+            assert!(stops || is_constant, "{file}: {body}");
+        }
+    }
+    assert_eq!(functions, 63, "functions of the interface");
+}
+
+/// A test that was renamed is looked for in vain.
+#[test]
+fn tests_that_docs_name_exist() {
+    let mut named = 0;
+    for doc in [
+        "docs/c-abi.md",
+        "docs/testing.md",
+        "crates/reftable/tests/README.md",
+    ] {
+        let text = fs::read_to_string(root().join(doc)).expect("the docs");
+        for word in text.split('`').skip(1).step_by(2) {
+            let Some((file, test)) = word.split_once("::") else {
+                continue;
+            };
+            let path = [
+                format!("tests/{file}.rs"),
+                format!("crates/reftable/tests/{file}.rs"),
+                format!("crates/reftable-cli/tests/{file}.rs"),
+                format!("c-tests/v16/{file}.c"),
+            ]
+            .map(|path| root().join(path));
+            let source = path.iter().filter_map(|path| fs::read_to_string(path).ok());
+            let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            if !file.chars().all(is_word) || !test.chars().all(is_word) {
+                continue;
+            }
+            named += 1;
+            let head = [format!("fn {test}("), format!("static void {test}(")];
+            let found = source
+                .into_iter()
+                .any(|text| head.iter().any(|head| text.contains(head)));
+            assert!(found, "{doc} names {word}");
+        }
+    }
+    assert!(named > 20, "only {named}: this test looks at nothing");
+}
