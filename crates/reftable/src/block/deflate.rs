@@ -1,9 +1,9 @@
 //! The compressed part of log blocks (format section 10).
 
 use crate::error::Defect;
-use adler2::adler32_slice;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use std::cell::Cell;
+use zlib_rs::adler32::adler32;
 
 /// Effort of compression, of 9. The levels above cost half as much time again for 1 % of size.
 const LEVEL: u32 = 6;
@@ -40,6 +40,8 @@ const STORED_FRONT: usize = 7;
 const STORED_BACK: usize = 4;
 /// The head of such a stream: a window of 32 KiB, fastest; then the last block, stored.
 const STORED_HEAD: [u8; 3] = [0x78, 0x01, 0x01];
+/// The Adler-32 checksum of no bytes.
+const ADLER_START: u32 = 1;
 /// So many bytes of output are believed to come before any has; beyond that, memory grows with what
 /// has come.
 const FIRST_ROOM: usize = 1 << 16;
@@ -128,7 +130,7 @@ fn store(data: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&STORED_HEAD);
     out.extend_from_slice(&[low, high, !low, !high]);
     out.extend_from_slice(data);
-    out.extend_from_slice(&adler32_slice(data).to_be_bytes());
+    out.extend_from_slice(&adler32(ADLER_START, data).to_be_bytes());
 }
 
 /// The `len` bytes that a stream as [`store`] makes it has; `None` for all others, damaged ones too.
@@ -141,7 +143,7 @@ fn find_stored(input: &[u8], len: usize) -> Option<&[u8]> {
     let rest = rest.strip_prefix(&[low, high, !low, !high])?;
     let (data, rest) = rest.split_at_checked(len)?;
     let sum = u32::from_be_bytes(*rest.first_chunk()?);
-    (sum == adler32_slice(data)).then_some(data)
+    (sum == adler32(ADLER_START, data)).then_some(data)
 }
 
 /// The working memory of a compressor.

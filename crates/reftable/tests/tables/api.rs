@@ -132,5 +132,7 @@ fn there_are_few_dependencies() {
         names.contains("reftable") && names.contains("flate2"),
         "{text}"
     );
-    assert!(names.len() <= 11, "{names:?}");
+    let others = names.len() - 1;
+    // Elsewhere the system is reached by other crates than libc.
+    assert!(others <= 8 || !cfg!(target_os = "linux"), "{names:?}");
 }
