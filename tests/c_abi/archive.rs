@@ -78,11 +78,37 @@ pub(crate) fn archive() -> &'static Path {
     ARCHIVE.get_or_init(|| build(&mut cargo("build"), "libreftable.a"))
 }
 
-/// The C compiler, or the one that the variable `variable` names.
-pub(crate) fn compiler(variable: &str, default: &str) -> Command {
-    let name = std::env::var(variable).unwrap_or_else(|_| default.to_owned());
-    let mut words = name.split_whitespace();
-    let mut command = Command::new(words.next().unwrap_or(default));
-    command.args(words);
+/// The C compiler, or the one that `CC` names, with the warnings of careful programs as errors.
+pub(crate) fn c() -> Command {
+    let mut command = compiler()
+        .std("c99")
+        .try_get_compiler()
+        .unwrap()
+        .to_command();
+    command.args(["-Werror", "-g"]);
     command
+}
+
+/// The same for C++ and `CXX`.
+pub(crate) fn cpp() -> Command {
+    let mut command = compiler()
+        .cpp(true)
+        .try_get_compiler()
+        .unwrap()
+        .to_command();
+    command.arg("-Werror");
+    command
+}
+
+/// What cargo tells build scripts, and not tests.
+fn compiler() -> cc::Build {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let mut build = cc::Build::new();
+    build
+        .target(&target)
+        .host(&target)
+        .opt_level(0)
+        .warnings(true)
+        .cargo_metadata(false);
+    build
 }

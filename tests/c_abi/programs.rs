@@ -1,16 +1,14 @@
 //! The C interface, used from C: every program in `c-tests/v16` is compiled against the committed
 //! header, linked with plain `cc` and run.
 
-use crate::archive::{NATIVE_LIBS, archive, compiler, root, run, scratch};
+use crate::archive::{NATIVE_LIBS, archive, c, cpp, root, run, scratch};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// `cc` with the warnings that a careful C program has on, as errors.
+/// The C compiler, which finds the header.
 fn cc() -> Command {
-    let mut cc = compiler("CC", "cc");
-    cc.args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-g"])
-        .arg("-I")
-        .arg(root().join("include"));
+    let mut cc = c();
+    cc.arg("-I").arg(root().join("include"));
     cc
 }
 
@@ -86,8 +84,8 @@ fn the_header_alone_is_clean_c99() {
 fn the_header_alone_is_clean_cpp() {
     let source = scratch("header.cc");
     std::fs::write(&source, "#include \"reftable.h\"\n").unwrap_or(());
-    run(compiler("CXX", "g++")
-        .args(["-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only"])
+    run(cpp()
+        .args(["-pedantic", "-fsyntax-only"])
         .arg("-I")
         .arg(root().join("include"))
         .arg(source));
@@ -101,7 +99,7 @@ fn a_cpp_program_links() {
     let text = "#include \"reftable.h\"\n#include <cstring>\n\
         int main() { return std::strcmp(reftable_error_str(-2), \"I/O error\") != 0; }\n";
     std::fs::write(&source, text).unwrap_or(());
-    run(compiler("CXX", "g++")
+    run(cpp()
         .arg("-I")
         .arg(root().join("include"))
         .arg(source)

@@ -2,11 +2,15 @@
 
 use reftable::record::{LogRecordBuf, LogUpdateBuf, LogValueBuf, RefRecordBuf, RefValueBuf};
 use reftable::{HashId, Result, TableWriter, WriteOptions};
+use sha1::{Digest, Sha1};
+use sha2::Sha256;
 
 /// An id of 20 or 32 bytes made from a number, different for each.
 pub fn id(hash: HashId, number: u64) -> Vec<u8> {
-    let mut rng = super::rng::Rng::new(number ^ 0x005e_edf0_a11d);
-    rng.bytes(hash.len())
+    match hash {
+        HashId::Sha1 => Sha1::digest(number.to_be_bytes()).to_vec(),
+        HashId::Sha256 => Sha256::digest(number.to_be_bytes()).to_vec(),
+    }
 }
 
 pub fn object_ref(name: impl AsRef<[u8]>, update_index: u64, id: Vec<u8>) -> RefRecordBuf {

@@ -5,11 +5,12 @@
 //! names, and those of other releases that `REFTABLE_GIT_SOURCE_2_47` and so on name. Without
 //! them there is nothing to compare with, and the tests say so and pass.
 
-use crate::archive::{compiler, root, run, scratch};
+use crate::archive::{c, root, run, scratch};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use test_support::skip::skip;
 
 /// git's own system header needs a configured git around it; this has what the others use of it.
 const SYSTEM_HEADER: &str = "\
@@ -137,7 +138,7 @@ fn headers_of_git() -> Option<(PathBuf, Vec<String>)> {
 /// A folder with the public headers of the source that `variable` names, and their names.
 fn headers(variable: &str) -> Option<(PathBuf, Vec<String>)> {
     let Some(source) = std::env::var_os(variable) else {
-        eprintln!("skipped: {variable} names no source of git");
+        skip(&format!("{variable} names no source of git"));
         return None;
     };
     let source = Path::new(&source).join("reftable");
@@ -282,15 +283,15 @@ fn prototypes_are_compatible_with_those_of_git() {
     }
     let source = scratch("prototypes.c");
     fs::write(&source, text).expect("a source file");
-    let mut check = compiler("CC", "cc");
-    check.args(["-std=gnu11", "-Wall", "-Werror", "-fsyntax-only", "-I"]);
+    let mut check = c();
+    check.args(["-std=gnu11", "-fsyntax-only", "-I"]);
     run(check.arg(&folder).arg(&source));
 
     // The check itself is checked: another type is not compatible.
     let wrong = scratch("wrong.c");
     let text = includes(&names) + "int reftable_writer_set_limits(struct reftable_writer *, int);";
     fs::write(&wrong, text).expect("a source file");
-    let refused = compiler("CC", "cc")
+    let refused = c()
         .args(["-std=gnu11", "-fsyntax-only", "-I"])
         .arg(&folder)
         .arg(&wrong)
@@ -339,7 +340,7 @@ fn measured(name: &str, folder: &Path, include: &str) -> String {
     let source = scratch(&format!("{name}.c"));
     let program = scratch(name);
     fs::write(&source, layouts(include)).expect("a source file");
-    run(compiler("CC", "cc")
+    run(c()
         .args(["-std=gnu11", "-I"])
         .arg(folder)
         .arg(&source)
@@ -444,7 +445,7 @@ fn options_of_other_releases_are_where_the_profiles_have_them() {
         }
         let source = scratch(&format!("{variable}.{name}.c"));
         fs::write(&source, text).expect("a source file");
-        let mut check = compiler("CC", "cc");
+        let mut check = c();
         check.args(["-std=gnu11", "-fsyntax-only", "-I"]);
         run(check.arg(&folder).arg(&source));
     }

@@ -1,7 +1,7 @@
 //! An archive for git reaches files and locks through functions of its host. `c-tests/git-host` has a
 //! host that counts what it is asked for.
 
-use crate::archive::{NATIVE_LIBS, build, cargo, compiler, root, run, scratch};
+use crate::archive::{NATIVE_LIBS, build, c, cargo, root, run, scratch};
 use std::process::Command;
 
 /// The setting is given to the compiler, not to the build script as `git-archive.sh` does: cargo
@@ -11,8 +11,7 @@ fn files_of_a_host_are_all_given_back() {
     let mut cargo = cargo("rustc");
     cargo.args(["--", "--cfg", "reftable_host_glue"]);
     let program = scratch("files");
-    run(compiler("CC", "cc")
-        .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-g"])
+    run(c()
         .arg("-I")
         .arg(root().join("crates/libreftable-git/include"))
         .arg(root().join("c-tests/git-host/files.c"))

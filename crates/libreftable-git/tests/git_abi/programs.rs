@@ -1,14 +1,13 @@
 //! The C interface of git's own library, used from C: every program in `c-tests/git` is compiled
 //! against the committed header, linked with plain `cc` and run.
 
-use crate::archive::{NATIVE_LIBS, archive, compiler, root, run, scratch};
+use crate::archive::{NATIVE_LIBS, archive, c, cpp, root, run, scratch};
 use std::process::Command;
 
 /// A test program has to say how much it checked.
 fn check(name: &str) {
     let program = scratch(name);
-    run(compiler("CC", "cc")
-        .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-g"])
+    run(c()
         .arg("-I")
         .arg(root().join("crates/libreftable-git/include"))
         .arg(root().join(format!("c-tests/git/{name}.c")))
@@ -54,11 +53,11 @@ fn every_c_program_is_run() {
 /// Embedders compile with the strictest flags they have; the header is not to be what breaks.
 #[test]
 fn the_header_alone_is_clean_c99_and_cpp() {
-    for (variable, default, file) in [("CC", "cc", "header.c"), ("CXX", "g++", "header.cc")] {
+    for (mut compiler, file) in [(c(), "header.c"), (cpp(), "header.cc")] {
         let source = scratch(file);
         std::fs::write(&source, "#include \"reftable-git.h\"\n").unwrap_or(());
-        run(compiler(variable, default)
-            .args(["-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only"])
+        run(compiler
+            .args(["-pedantic", "-fsyntax-only"])
             .arg("-I")
             .arg(root().join("crates/libreftable-git/include"))
             .arg(source));

@@ -13,6 +13,8 @@ mod roles;
 
 use arena::{Arena, journal, to_hex};
 use check::Shown;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use reftable::verify::{Severity, verify_stack};
 use reftable::{Error, Stack};
 use std::collections::BTreeMap;
@@ -236,12 +238,8 @@ fn kill(who: &str, child: &mut Child, arena: &Arena) {
         );
     }
     let group = child.id();
-    let command = format!("kill -9 -{group}");
     // The group may be gone in between; then there is nobody to kill.
-    let _ = Command::new("sh")
-        .args(["-c", &command])
-        .stderr(Stdio::null())
-        .status();
+    let _ = killpg(Pid::from_raw(group.try_into().unwrap()), Signal::SIGKILL);
     child.wait().unwrap();
     while is_running(group) {
         std::thread::yield_now();
