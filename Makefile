@@ -65,7 +65,7 @@ Q := $(if $(V),,@)
 
 .PHONY: all help setup demo test stress fuzz valgrind asan tsan check-targets check-git check-git-suite git-archive \
 	check-git-modern headers header-check \
-	bench bench-instructions bench-growth bench-git git-order install uninstall dist deb check-install clean
+	bench bench-instructions bench-growth bench-git install uninstall dist deb check-install clean
 
 all: $(BUILD)/libreftable.a $(BUILD)/libreftable.so $(BUILD)/reftable header-check
 
@@ -87,7 +87,6 @@ help:
 	@echo 'make bench-instructions  instructions counted and compared with those committed (UPDATE=1 writes them)'
 	@echo 'make bench-growth     how cost grows with what is stored, up to BENCH_REFS refs'
 	@echo 'make bench-git        git commands, on git with its library and with ours'
-	@echo 'make git-order        list anew which functions lie side by side in the object for git'
 	@echo 'make headers          make include/ again from the source'
 	@echo 'make header-check     fails if include/ is not what the source says'
 	@echo 'make install          below PREFIX=$(PREFIX), inside DESTDIR'
@@ -166,11 +165,11 @@ check-git-suite: $(BUILD)/libreftable.a
 
 git-archive: | setup
 	$(Q)mkdir -p $(BUILD)/git-$(GIT_VERSION)
-	$(Q)scripts/git-archive.sh -v $(GIT_VERSION) $(BUILD)/git-$(GIT_VERSION)/reftable.o
+	$(Q)scripts/git-archive -v $(GIT_VERSION) $(BUILD)/git-$(GIT_VERSION)/reftable.o
 
 # Releases leave the distribution's archive in time; then there is nothing to check.
 check-git-modern: | setup
-	$(Q)scripts/check-git-modern.sh -v $(GIT_VERSION) $(GIT_TESTS) || { \
+	$(Q)scripts/check-git-modern -v $(GIT_VERSION) $(GIT_TESTS) || { \
 		[ $$? = 77 ] && echo 'check-git-modern: SKIPPED: no source of git $(GIT_VERSION)'; }
 
 bench: $(BUILD)/libreftable.a
@@ -190,11 +189,6 @@ bench-growth: | setup
 bench-git: $(BUILD)/libreftable.a
 	$(Q)benches/build -g $(BUILD)/bench
 	$(Q)benches/whole-git -n $(BENCH_REFS) -r $(BENCH_ROUNDS) $(BUILD)/bench
-
-git-order: | setup
-	$(Q)benches/build -g $(BUILD)/bench
-	$(Q)benches/order $(BUILD)/bench >$(BUILD)/git-order.txt
-	$(Q)mv $(BUILD)/git-order.txt scripts/git-order.txt
 
 # A build only compares; this writes.
 headers: | setup

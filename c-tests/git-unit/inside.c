@@ -1,6 +1,6 @@
 /*
  * What git's unit tests call beside the public functions, for the suites that look into none of the
- * structs. Compiled with git's headers by scripts/check-git-units.sh.
+ * structs. Compiled with git's headers by scripts/check-git-units.
  */
 #include "git-compat-util.h"
 #include "reftable/constants.h"

@@ -264,21 +264,24 @@ fn tests_that_docs_name_exist() {
     ] {
         let text = fs::read_to_string(root().join(doc)).expect("the docs");
         for word in text.split('`').skip(1).step_by(2) {
-            let Some((file, test)) = word.split_once("::") else {
+            let Some((file, test)) = word.rsplit_once("::") else {
                 continue;
             };
+            let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c);
+            if !word.chars().all(is_path) {
+                continue;
+            }
+            // What cargo calls `program::module::test`, or a C program and its test.
+            let file = file.replace("::", "/");
             let path = [
                 format!("tests/{file}.rs"),
                 format!("crates/reftable/tests/{file}.rs"),
                 format!("crates/reftable-cli/tests/{file}.rs"),
+                format!("crates/libreftable-git/tests/{file}.rs"),
                 format!("c-tests/v16/{file}.c"),
             ]
             .map(|path| root().join(path));
             let source = path.iter().filter_map(|path| fs::read_to_string(path).ok());
-            let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-            if !file.chars().all(is_word) || !test.chars().all(is_word) {
-                continue;
-            }
             named += 1;
             let head = [format!("fn {test}("), format!("static void {test}(")];
             let found = source

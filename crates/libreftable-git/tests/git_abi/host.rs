@@ -4,7 +4,7 @@
 use crate::archive::{NATIVE_LIBS, build, c, cargo, root, run, scratch};
 use std::process::Command;
 
-/// The setting is given to the compiler, not to the build script as `git-archive.sh` does: cargo
+/// The setting is given to the compiler, not to the build script as `git-archive` does: cargo
 /// keeps what it builds so apart, and need not build all other tests again.
 #[test]
 fn files_of_a_host_are_all_given_back() {
