@@ -63,7 +63,7 @@ export PEER_V16
 
 Q := $(if $(V),,@)
 
-.PHONY: all help setup demo test stress fuzz valgrind asan tsan check-targets check-git check-git-suite git-archive \
+.PHONY: all help setup demo quick test stress fuzz valgrind asan tsan check-targets check-git check-git-suite git-archive \
 	check-git-modern headers header-check \
 	bench bench-instructions bench-growth bench-git install uninstall dist deb check-install clean
 
@@ -72,6 +72,7 @@ all: $(BUILD)/libreftable.a $(BUILD)/libreftable.so $(BUILD)/reftable header-che
 help:
 	@echo 'make                  build/libreftable.a, build/libreftable.so and the tool build/reftable'
 	@echo 'make demo             write refs from C, let git list them'
+	@echo 'make quick            what matters after a change in the core, in less than a minute'
 	@echo 'make test             formatting, lints, docs, all tests, exported symbols'
 	@echo 'make stress           processes killed at random moments, for STRESS_SECONDS=$(STRESS_SECONDS)'
 	@echo 'make fuzz             every fuzz target, for FUZZ_SECONDS=$(FUZZ_SECONDS) each'
@@ -100,24 +101,22 @@ help:
 setup:
 	$(Q)scripts/setup
 
-# One relocatable object: two Rust libraries in one program would otherwise clash.
-$(BUILD)/libreftable.a: $(SOURCES) include/reftable.h include/reftable.symbols scripts/localise | setup
-	$(Q)$(CARGO) rustc -q --profile $(PROFILE) $(C_LIBRARY) --crate-type staticlib --target-dir $(TARGET)
+# Both come from one compilation. Cargo.toml does not list the shared library, or each build for a test
+# would make one. The archive has one relocatable object: two Rust libraries in one program would
+# otherwise clash.
+$(BUILD)/libreftable.a $(BUILD)/libreftable.so &: $(SOURCES) include/reftable.h \
+		include/reftable.symbols scripts/localise | setup
+	$(Q)$(CARGO) rustc -q --profile $(PROFILE) $(C_LIBRARY) --crate-type staticlib,cdylib \
+		--target-dir $(TARGET) -- -C link-arg=-Wl,-soname,$(SONAME)
 	$(Q)mkdir -p $(BUILD)
-	$(Q)scripts/localise $(RESULTS)/libreftable.a include/reftable.symbols $@
-	@echo "$@: $$(wc -c <$@) bytes, version $(VERSION)"
+	$(Q)objcopy --strip-debug $(RESULTS)/libreftable.so $(BUILD)/libreftable.so
+	$(Q)ln -sf libreftable.so $(BUILD)/$(SONAME)
+	$(Q)scripts/localise $(RESULTS)/libreftable.a include/reftable.symbols $(BUILD)/libreftable.a
+	@for file in libreftable.a libreftable.so; do \
+		echo "$(BUILD)/$$file: $$(wc -c <$(BUILD)/$$file) bytes, version $(VERSION)"; done
 
 # Cargo makes them, should they be missing.
 include/reftable.h include/reftable.symbols: ;
-
-# Cargo.toml does not list this crate type, or every Rust program that uses the crate would get one.
-$(BUILD)/libreftable.so: $(SOURCES) | setup
-	$(Q)$(CARGO) rustc -q --profile $(PROFILE) $(C_LIBRARY) --crate-type cdylib --target-dir $(TARGET) -- \
-		-C link-arg=-Wl,-soname,$(SONAME)
-	$(Q)mkdir -p $(BUILD)
-	$(Q)objcopy --strip-debug $(RESULTS)/libreftable.so $@
-	$(Q)ln -sf libreftable.so $(BUILD)/$(SONAME)
-	@echo "$@: $$(wc -c <$@) bytes, $(SONAME)"
 
 # The tool, and what it says about itself: man pages and completions.
 $(BUILD)/reftable: $(SOURCES) | setup
@@ -137,9 +136,16 @@ demo: $(BUILD)/refs
 test: $(BUILD)/libreftable.a $(BUILD)/libreftable.so
 	$(Q)scripts/test $(BUILD)
 
+# After a change in the core: formatting, and the tests of it that take little.
+quick: | setup
+	$(Q)$(CARGO) fmt --check
+	$(Q)$(CARGO) test -q --target-dir $(TARGET) --package reftable --lib \
+		--test tables --test damage --test stack --test repository
+	@echo 'quick: ok; make test runs all'
+
 stress: | setup
 	$(Q)GIT='$(GIT)' STRESS_SECONDS=$(STRESS_SECONDS) $(CARGO) test -q --target-dir $(TARGET) \
-		--package reftable --test stress -- --nocapture nothing_acknowledged
+		--package reftable --test processes -- --nocapture nothing_acknowledged
 
 fuzz: | setup
 	$(Q)fuzz/run $(FUZZ_SECONDS)
