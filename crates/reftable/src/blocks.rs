@@ -7,9 +7,10 @@ use crate::error::{Defect, Error, Result};
 use crate::format::key::{KeyHead, log_seek_key};
 use crate::format::varint::put_varint;
 use crate::format::{Cursor, Flaw};
+use crate::fs::BlockSource;
 use crate::hash::HashId;
 use crate::record::{Context, Kind, LogRecord, Logs, RefRecord, Refs};
-use crate::table::{BlockSource, Table};
+use crate::table::Table;
 use std::fmt;
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 
 use super::{put_id, reflog};
 use crate::error::{Error, Result};
+use crate::fs::file_name;
 use crate::record::{LogValue, RefRecord, RefValue};
 use crate::view::View;
 use std::collections::HashSet;
@@ -189,28 +190,14 @@ fn export_logs(view: &View, dir: &Path, report: &mut ExportReport) -> Result<()>
 fn place(dir: &Path, name: &[u8]) -> Result<PathBuf> {
     crate::refname::validate(name)?;
     let mut path = dir.to_path_buf();
-    path.push(os_name(name)?);
+    path.push(file_name(name).ok_or_else(|| Error::InvalidName {
+        name: name.to_vec(),
+        reason: "not UTF-8, which file names must be here",
+    })?);
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     }
     Ok(path)
-}
-
-#[cfg(unix)]
-fn os_name(name: &[u8]) -> Result<&std::ffi::OsStr> {
-    Ok(std::os::unix::ffi::OsStrExt::from_bytes(name))
-}
-
-/// Elsewhere file names are text.
-#[cfg(not(unix))]
-fn os_name(name: &[u8]) -> Result<&std::ffi::OsStr> {
-    match std::str::from_utf8(name) {
-        Ok(name) => Ok(name.as_ref()),
-        Err(_) => Err(Error::InvalidName {
-            name: name.to_vec(),
-            reason: "not UTF-8, which file names must be here",
-        }),
-    }
 }
 
 fn create(path: &Path) -> Result<BufWriter<File>> {

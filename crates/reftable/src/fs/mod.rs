@@ -5,17 +5,19 @@
 //! files. Reading the bytes of an open table does not come through here; that is
 //! [`BlockSource`].
 
-pub(crate) mod held;
-pub(crate) mod mmap;
+mod held;
 mod os;
 mod pending;
+mod platform;
 mod register;
+mod source;
 
 pub use held::hold;
 pub use os::{OsFs, remove_pending_files};
-pub(crate) use os::{open_without_waiting, regular_len};
+pub(crate) use platform::file_name;
+pub(crate) use source::PIECE;
+pub use source::{BlockSource, FileSource, MemorySource};
 
-use crate::table::BlockSource;
 use std::fmt::Debug;
 use std::io;
 use std::path::Path;

@@ -1,8 +1,9 @@
 //! The real file system.
 
 use super::pending::{Name, OsPendingFile};
+use super::platform::{self, open_without_waiting};
+use super::source::{BlockSource, FileSource};
 use super::{Fs, Held, Mode, PendingFile, held, register};
-use crate::table::{BlockSource, FileSource};
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -62,15 +63,8 @@ impl Fs for OsFs {
         fs::symlink_metadata(path)?.modified()
     }
 
-    #[cfg(unix)]
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        tolerate_unsupported(File::open(dir)?.sync_all())
-    }
-
-    /// Elsewhere a folder cannot be opened as a file, and renames are made durable by the system.
-    #[cfg(not(unix))]
-    fn sync_dir(&self, _dir: &Path) -> io::Result<()> {
-        Ok(())
+        platform::sync_dir(dir)
     }
 
     fn now(&self) -> Duration {
@@ -145,41 +139,6 @@ fn regular(file: &File) -> io::Result<Metadata> {
     Ok(metadata)
 }
 
-/// Opens a file for reading. Opening a FIFO would wait until somebody writes to it, for ever
-/// perhaps; this gives one without a writer, which the caller refuses.
-pub(crate) fn open_without_waiting(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.read(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
-    match options.open(path) {
-        // A file that somebody has leased, as servers of network file systems do, must be waited for.
-        Err(error)
-            if error.kind() == io::ErrorKind::WouldBlock && fs::metadata(path)?.is_file() =>
-        {
-            File::open(path)
-        }
-        result => result,
-    }
-}
-
-/// What syncing a folder gave, where not all file systems can do it: those that cannot, some network
-/// file systems among them, have no other way to make names durable, and writing must go on.
-#[cfg(unix)]
-fn tolerate_unsupported(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-            ) =>
-        {
-            Ok(())
-        }
-        result => result,
-    }
-}
-
 /// Removes every file that this process made through an [`OsFs`] and that is still pending: locks
 /// that are held and tables that no list names yet.
 ///
@@ -193,32 +152,4 @@ fn tolerate_unsupported(result: io::Result<()>) -> io::Result<()> {
 /// thread may have held the lock that the making of files takes, which nobody releases then.
 pub fn remove_pending_files() {
     register::remove_all();
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    /// No transaction succeeded on file systems that cannot sync a folder.
-    #[test]
-    fn folder_that_cannot_be_synced_is_no_error_but_a_failing_disk_is() {
-        let sync = |code| tolerate_unsupported(Err(io::Error::from_raw_os_error(code)));
-        for code in [libc::EINVAL, libc::EOPNOTSUPP, libc::ENOSYS] {
-            assert!(sync(code).is_ok(), "{code}");
-        }
-        for code in [libc::EIO, libc::ENOSPC, libc::EDQUOT, libc::EBADF] {
-            assert!(sync(code).is_err(), "{code}");
-        }
-        let dir = tempfile::tempdir().expect("a folder");
-        assert!(OsFs.sync_dir(dir.path()).is_ok());
-        assert!(OsFs.sync_dir(&dir.path().join("missing")).is_err());
-    }
-
-    /// The folders of /proc cannot be synced.
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn folder_of_a_file_system_without_syncing_passes() {
-        assert!(File::open("/proc").is_ok_and(|dir| dir.sync_all().is_err()));
-        assert!(OsFs.sync_dir(Path::new("/proc")).is_ok());
-    }
 }

@@ -1,6 +1,7 @@
 //! Files that belong to their creator until they get a final name.
 
-use super::register::{Identity, Key, Register, register, remove_if_same};
+use super::platform::{self, Identity};
+use super::register::{Key, Register, register, remove_if_same};
 use super::{Held, Mode, PendingFile, held};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -81,21 +82,14 @@ impl OsPendingFile {
 fn open_new(path: &Path, mode: Mode) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode.bits);
-    #[cfg(not(unix))]
-    let _ = mode;
+    platform::set_mode(&mut options, mode.bits);
     options.open(path)
 }
 
 fn prepare(file: &File, mode: Mode, name: Name) -> io::Result<Identity> {
-    #[cfg(unix)]
     if mode.exact {
-        use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(fs::Permissions::from_mode(mode.bits))?;
+        platform::set_exact_mode(file, mode.bits)?;
     }
-    #[cfg(not(unix))]
-    let _ = mode;
     match name {
         Name::Shared => Ok(Identity::of_open(&file.metadata()?)),
         Name::Unique => Ok(Identity::of_name()),

@@ -1,6 +1,7 @@
 //! What is pending in this process, so that its end can remove it.
 
-use std::fs::{self, Metadata};
+use super::platform::Identity;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -17,100 +18,6 @@ static REGISTER: Mutex<Register> = Mutex::new(Register {
 /// How often the end of the process asks for the register before it gives up: a thread that holds
 /// it for a rename lets go soon, one that a fork left behind in the parent never does.
 const EXIT_TRIES: u32 = 1000;
-
-/// Tells a file from another one that took its name.
-///
-/// Somebody may remove a lock that looks abandoned, and a third party take it: then the file of
-/// that name is no longer ours to remove or rename. Names that nobody else makes need no such
-/// care.
-#[cfg(unix)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    /// Device and inode; `None` if the name tells enough.
-    number: Option<(u64, u64)>,
-    /// When a file closed early changed last, in seconds and nanoseconds: its inode can serve another
-    /// file once somebody has removed it. The inode of an open one cannot.
-    closed: Option<(i64, i64)>,
-}
-
-#[cfg(unix)]
-impl Identity {
-    pub(super) fn of_open(metadata: &Metadata) -> Identity {
-        use std::os::unix::fs::MetadataExt;
-        Identity {
-            number: Some((metadata.dev(), metadata.ino())),
-            closed: None,
-        }
-    }
-
-    /// Of a file whose name nobody else makes.
-    pub(super) fn of_name() -> Identity {
-        Identity {
-            number: None,
-            closed: None,
-        }
-    }
-
-    /// Of a file that is about to be closed.
-    pub(super) fn of_closed(metadata: &Metadata) -> Identity {
-        use std::os::unix::fs::MetadataExt;
-        Identity {
-            closed: Some((metadata.ctime(), metadata.ctime_nsec())),
-            ..Identity::of_open(metadata)
-        }
-    }
-
-    /// Whether the file at `path` is this one.
-    pub(super) fn is_at(self, path: &Path) -> io::Result<bool> {
-        if self.number.is_none() {
-            return Ok(true);
-        }
-        let found = fs::symlink_metadata(path)?;
-        Ok(self
-            == match self.closed {
-                None => Identity::of_open(&found),
-                Some(_) => Identity::of_closed(&found),
-            })
-    }
-
-    /// Whether the file, which stood at `path` until now, has been renamed to `to`. Renaming
-    /// changes it, so that only its inode counts.
-    pub(super) fn has_moved(self, path: &Path, to: &Path) -> bool {
-        let left = fs::symlink_metadata(path);
-        let arrived = fs::symlink_metadata(to).is_ok_and(|found| {
-            self.number.is_none() || self.number == Identity::of_open(&found).number
-        });
-        left.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) && arrived
-    }
-}
-
-/// Where std tells no file identity, a name stands for the file.
-#[cfg(not(unix))]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity;
-
-#[cfg(not(unix))]
-impl Identity {
-    pub(super) fn of_open(_metadata: &Metadata) -> Identity {
-        Identity
-    }
-
-    pub(super) fn of_name() -> Identity {
-        Identity
-    }
-
-    pub(super) fn of_closed(_metadata: &Metadata) -> Identity {
-        Identity
-    }
-
-    pub(super) fn is_at(self, path: &Path) -> io::Result<bool> {
-        fs::symlink_metadata(path).map(|_| true)
-    }
-
-    pub(super) fn has_moved(self, _path: &Path, _to: &Path) -> bool {
-        false
-    }
-}
 
 /// See [`REGISTER`].
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 use super::Inner;
 use super::list::temporary_name;
 use crate::error::{Error, Result};
-use crate::fs::PendingFile;
+use crate::fs::{MemorySource, PendingFile};
 use crate::options::WriteOptions;
-use crate::table::{MemorySource, Table, TableSink, TableWriter};
+use crate::table::{Table, TableSink, TableWriter};
 use bytes::Bytes;
 use std::cell::OnceCell;
 use std::io;

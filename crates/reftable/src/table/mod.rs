@@ -24,16 +24,15 @@ mod objects;
 mod output;
 mod read_ahead;
 mod refs_for;
-mod source;
 mod split;
 mod stats;
 mod writer;
 
+pub use crate::fs::{BlockSource, FileSource, MemorySource};
 pub(crate) use iter::SectionIter;
 pub use iter::{LogIter, RefIter};
 pub(crate) use load::Section;
 pub use refs_for::RefsFor;
-pub use source::{BlockSource, FileSource, MemorySource};
 pub use stats::{BlockStats, Stats};
 pub use writer::{TableSink, TableWriter};
 

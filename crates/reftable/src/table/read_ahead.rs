@@ -1,13 +1,10 @@
 //! Reading a table once, from front to back, without mapping it.
 
-use super::{BlockSource, Learned, Table};
+use super::{Learned, Table};
 use crate::error::Result;
+use crate::fs::{BlockSource, PIECE};
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// Length in bytes of what is asked for at once. The system's allocator takes memory of this length
-/// from what it has, and gives longer pieces back each time.
-pub(crate) const PIECE: usize = 64 << 10;
 
 /// Reads long pieces of another source and hands out parts of them.
 ///
@@ -84,7 +81,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::MemorySource;
+    use crate::fs::MemorySource;
 
     /// Whatever is asked for, in whatever order, is what the source has there.
     #[test]

@@ -29,7 +29,8 @@ mod table;
 pub use stack::{verify_stack, verify_stack_with};
 
 use crate::error::{Defect, Error};
-use crate::table::{BlockSource, Table};
+use crate::fs::BlockSource;
+use crate::table::Table;
 use std::fmt;
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Where the bytes of a table come from.
 
-use super::read_ahead::PIECE;
+use super::os::regular_len;
+use super::platform::{self, READS_AT_OFFSET, open_without_waiting, read_at};
 use crate::error::{Error, Result};
-use crate::fs::{mmap, open_without_waiting, regular_len};
 use bytes::Bytes;
 use std::fmt::Debug;
 use std::fs::File;
@@ -14,10 +14,14 @@ use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 /// A file up to this length in bytes is read as a whole when it is opened: one call to the system
 /// serves all reads, and no descriptor stays open. Where files cannot be read at an offset by
 /// several threads, all are.
-const SMALL_FILE: u64 = if cfg!(unix) { 16 << 10 } else { u64::MAX };
+const SMALL_FILE: u64 = if READS_AT_OFFSET { 16 << 10 } else { u64::MAX };
 /// A file of which so many single blocks were read is mapped: a map costs as much as about this
-/// many reads. Long pieces do not count, who reads them does not want a map.
+/// many reads. Whole [`PIECE`]s do not count: their reader does not want a map.
 const READS_BEFORE_MAP: u32 = 24;
+
+/// Length in bytes of the pieces in which a table is read from front to back. The system's
+/// allocator takes memory of this length from what it has, and gives longer pieces back each time.
+pub(crate) const PIECE: usize = 64 << 10;
 
 /// The bytes of a table.
 ///
@@ -112,7 +116,7 @@ impl FileSource {
 
     /// Maps the file and closes it; `None` if it cannot be mapped or has been cut.
     fn map(&self) -> Option<Bytes> {
-        let mapped = mmap::map(self.open_file().as_ref()?).ok()?;
+        let mapped = platform::map(self.open_file().as_ref()?).ok()?;
         let whole = Bytes::from_owner(mapped);
         if (whole.len() as u64) < self.len {
             return None;
@@ -165,22 +169,10 @@ impl BlockSource for FileSource {
 
 /// Fills `bytes` from the start of the file on.
 fn read_whole(mut file: &File, bytes: &mut [u8]) -> io::Result<()> {
-    if cfg!(unix) {
+    if READS_AT_OFFSET {
         return read_at(file, bytes, 0);
     }
     file.read_exact(bytes)
-}
-
-/// Fills `bytes` from `offset` on, however many calls that takes.
-#[cfg(unix)]
-fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
-}
-
-/// Never called: every file is in memory.
-#[cfg(not(unix))]
-fn read_at(_file: &File, _bytes: &mut [u8], _offset: u64) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io;
 
 /// Maps a whole table for reading.
-pub(crate) fn map(file: &File) -> io::Result<Mmap> {
+pub(in crate::fs) fn map(file: &File) -> io::Result<Mmap> {
     // SAFETY: a table is complete before it gets its name and is never written or cut after that,
     // only removed, which leaves the mapped pages as they are. A program that cuts a table in use
     // breaks the storage for every reader.

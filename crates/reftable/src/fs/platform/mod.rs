@@ -1,0 +1,21 @@
+//! What differs from system to system: nothing else in the core names one.
+//!
+//! `unix` and `other` have the same functions; one of them is compiled.
+
+mod mmap;
+#[cfg(not(unix))]
+mod other;
+#[cfg(unix)]
+mod unix;
+
+pub(super) use mmap::map;
+#[cfg(not(unix))]
+use other as system;
+#[cfg(unix)]
+use unix as system;
+
+pub(crate) use system::file_name;
+pub(super) use system::{
+    Identity, Mark, READS_AT_OFFSET, open_without_waiting, read_at, set_exact_mode, set_mode,
+    sync_dir,
+};
