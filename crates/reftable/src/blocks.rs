@@ -4,7 +4,7 @@
 
 use crate::block::{Block, BlockHead, Inflater, Placement, Records};
 use crate::error::{Defect, Error, Result};
-use crate::format::key::{KeyHead, log_seek_key};
+use crate::format::key::{KeyHead, LOG_KEY_TAIL, log_seek_key};
 use crate::format::varint::put_varint;
 use crate::format::{Cursor, Flaw};
 use crate::fs::BlockSource;
@@ -298,8 +298,7 @@ pub fn blocks_end(table: &Table) -> u64 {
 pub fn stored_len(record: &LogRecord<'_>) -> usize {
     let mut value = Vec::new();
     record.put_value(&mut value);
-    // After the name come a NUL and the update index; before it, the lengths.
-    let suffix = record.name.len().saturating_add(9);
+    let suffix = record.name.len().saturating_add(LOG_KEY_TAIL);
     let mut head = Vec::new();
     put_varint(&mut head, 0);
     put_varint(&mut head, (suffix as u64) << 3);

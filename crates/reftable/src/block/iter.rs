@@ -2,7 +2,7 @@
 
 use super::reader::Block;
 use crate::error::Defect;
-use crate::format::key::{KeyBuf, KeyHead, ShortHead, common_prefix, compare_behind};
+use crate::format::key::{KeyBuf, KeyHead, ShortHead, common_prefix, compare_after};
 use crate::format::{Cursor, Flaw, Parse};
 use crate::record::{Context, Kind};
 use std::cmp::Ordering;
@@ -117,7 +117,8 @@ impl<K: Kind> Records<K> {
             return false;
         };
         let value_at = self.next.wrapping_add(head.len());
-        let Some((span, next)) = K::read_short(head.extra, head.behind(window), value_at, context)
+        let Some((span, next)) =
+            K::read_short(head.extra, head.value_start(window), value_at, context)
         else {
             return false;
         };
@@ -151,7 +152,7 @@ impl<K: Kind> Records<K> {
             return Err(flaw(Defect::EmptyKey));
         }
         let more = common_prefix(head.suffix, differing);
-        if compare_behind(head.suffix, differing, more) != Ordering::Greater {
+        if compare_after(head.suffix, differing, more) != Ordering::Greater {
             return Err(flaw(Defect::KeyOrder));
         }
         let suffix_at = cursor.offset().wrapping_sub(head.suffix.len());

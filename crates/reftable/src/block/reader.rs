@@ -3,7 +3,7 @@
 use super::deflate::{Inflated, Inflater};
 use crate::error::{Defect, Error};
 use crate::format::cursor::u24;
-use crate::format::key::{KeyHead, ShortOutline, WINDOW, common_prefix, compare_behind};
+use crate::format::key::{KeyHead, ShortOutline, WINDOW, common_prefix, compare_after};
 use crate::format::{BLOCK_HEADER_LEN, BlockType, Cursor, Flaw, Parse};
 use crate::record::{Context, Kind};
 use bytes::Bytes;
@@ -279,7 +279,7 @@ impl Block {
             let middle = low.midpoint(high);
             let middle_key = self.full_key_at(self.restart(middle)?)?;
             let shared = common_prefix(middle_key, key);
-            if compare_behind(middle_key, key, shared) == Ordering::Greater {
+            if compare_after(middle_key, key, shared) == Ordering::Greater {
                 high = middle;
             } else {
                 low = middle.saturating_add(1);
@@ -359,7 +359,7 @@ impl Block {
             if head.prefix <= matched {
                 let wanted = key.get(head.prefix..).unwrap_or_default();
                 let shared = common_prefix(head.suffix, wanted);
-                let order = compare_behind(head.suffix, wanted, shared);
+                let order = compare_after(head.suffix, wanted, shared);
                 if order != Ordering::Less {
                     return Ok(Some(Located {
                         start: at,
@@ -391,9 +391,9 @@ impl Block {
     #[inline(always)]
     fn short_entry<K: Kind>(&self, at: usize, context: &Context) -> Option<Entry<'_, K>> {
         let outline = ShortOutline::read(self.window(at)?)?;
-        let ShortOutline { head, behind } = outline;
+        let ShortOutline { head, value_start } = outline;
         let value_at = at.wrapping_add(outline.len());
-        let (span, next) = K::read_short(head.extra, behind, value_at, context)?;
+        let (span, next) = K::read_short(head.extra, value_start, value_at, context)?;
         (next <= self.records_end()).then_some(Entry { head, span, next })
     }
 }
