@@ -307,18 +307,6 @@ impl Block {
         }
     }
 
-    /// Whether a search for `key` meets no greater key, up to the end of the block. A search for any
-    /// greater one then goes the same way.
-    pub(crate) fn ends_with<K: Kind>(&self, key: &[u8], context: &Context) -> Parse<bool> {
-        self.check_restarts()?;
-        let last = self.restart(self.restart_count.saturating_sub(1))?;
-        if self.restart_before(key)? != last {
-            return Ok(false);
-        }
-        let found = self.locate::<K>(key, context)?;
-        Ok(found.is_none_or(|found| found.exact && found.next == self.records_end()))
-    }
-
     /// Looks up the record with exactly `key`, or the first one after it.
     ///
     /// Nothing is copied: the keys on the way are compared where they lie. A key shares `matched`

@@ -304,7 +304,7 @@ impl Merge<Refs> {
     ///
     /// The newest record of that name, if there is one, is the first one whatever the other tables
     /// have. So they are asked from the newest on until one has it, and the others are sought when
-    /// the next record is asked for. Tables whose filter denies the name are asked last.
+    /// the next record is asked for. Tables which are known to lack the name are asked last.
     pub(super) fn seek_name(&mut self, name: &[u8]) -> Result<()> {
         if name.is_empty() {
             return self.seek(name);
@@ -328,7 +328,7 @@ impl Merge<Refs> {
             };
             // If not even the oldest table has the name, all have to be sought.
             let is_oldest = cursor.rank == 0;
-            if !is_oldest && cursor.records.table().denies_ref(name) {
+            if !is_oldest && cursor.records.table().lacks_ref(name) {
                 continue;
             }
             cursor.records.seek(name)?;

@@ -1,50 +1,33 @@
 //! One file: sections of blocks between a header and a footer.
 //!
-//! [`Table`] opens a file and knows where its sections are. A section is walked by
-//! `iter`, entered through its index by the functions of
-//! `descend`; [`RefsFor`] goes through the object section. [`TableWriter`] makes files.
+//! [`Table`] opens a file and knows where its sections are. `read` enters a section through its
+//! index and walks through it; [`RefsFor`] goes through the object section. `learned` makes lookups
+//! faster the more there are. `write` makes files: [`TableWriter`].
 //!
-//! Indexes that other writers damaged are survived here: see `descend`. What makes lookups faster
-//! the more there are is in `directory`, `fences`, `filter` and `behind`.
+//! Indexes that other writers damaged are survived: see `read/descend.rs`.
 #![deny(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation
 )]
 
-mod behind;
-mod descend;
-mod directory;
-mod fences;
-mod filter;
-mod index;
-mod iter;
-mod load;
-mod objects;
-mod output;
-mod read_ahead;
-mod refs_for;
-mod split;
-mod stats;
-mod writer;
+mod learned;
+mod read;
+mod write;
 
 pub use crate::fs::{BlockSource, FileSource, MemorySource};
-pub(crate) use iter::SectionIter;
-pub use iter::{LogIter, RefIter};
-pub(crate) use load::Section;
-pub use refs_for::RefsFor;
-pub use stats::{BlockStats, Stats};
-pub use writer::{TableSink, TableWriter};
+pub use read::{LogIter, RefIter, RefsFor};
+pub(crate) use read::{Section, SectionIter};
+pub use write::{BlockStats, Stats, TableSink, TableWriter};
 
-use crate::block::{Block, Inflater};
+use crate::block::Inflater;
 use crate::error::{Corruption, Defect, Error, Result};
 use crate::format::{BlockType, Footer, Header};
 use crate::hash::HashId;
 use crate::record::{Context, Kind, Logs, RefRecord, Refs};
-use directory::LazyDirectory;
-use filter::LazyFilter;
+use learned::Learned;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// One immutable table, open for reading.
 #[derive(Debug)]
@@ -60,21 +43,6 @@ pub struct Table {
     learned: Learned,
 }
 
-/// What lookups found out about a table, for the lookups that follow.
-#[derive(Debug, Default)]
-struct Learned {
-    /// The indexes of the ref, object and log sections, once they are decoded.
-    directories: [LazyDirectory; 3],
-    /// The names of the refs, once many were looked for in vain.
-    filter: LazyFilter,
-    /// The name of the last ref, once a name behind it was looked for.
-    last_ref: OnceLock<Box<[u8]>>,
-    /// The first root block of the index of refs, once a ref was looked for.
-    ref_root: OnceLock<Block>,
-    /// The first log block, once a log was looked for, in a table without index of its logs.
-    first_log_block: OnceLock<Block>,
-}
-
 impl Table {
     /// Opens the table whose bytes `source` has. `name` is for errors.
     ///
@@ -86,7 +54,7 @@ impl Table {
         let len = source.len();
         let at = |offset| move |defect| Error::corrupt(name, offset, defect);
         let front_len = len.min(Header::MAX_LEN as u64);
-        // The byte behind the header says what the first block is.
+        // The byte after the header says what the first block is.
         let front_len = usize::try_from(front_len).unwrap_or_default();
         let front = source.read(0, front_len.saturating_add(usize::from(len > 28)))?;
         let header = Header::decode(&front).map_err(at(0))?;
@@ -166,7 +134,7 @@ impl Table {
         }
         let refs = self.first == Some(BlockType::Ref);
         let logs = self.log_start().is_some();
-        // Logs that start the file start behind its header, whatever form they have.
+        // Logs that start the file start after its header, whatever form they have.
         let header_len = self.header.len() as u64;
         let logs_misplaced = self.first == Some(BlockType::Log) && log != 0 && log != header_len;
         if logs_misplaced
@@ -184,7 +152,7 @@ impl Table {
     }
 
     /// Where the log section starts, if there is one. It starts the file at position 0 in tables
-    /// of the C library, and behind the header in those of JGit (format section 12.2).
+    /// of the C library, and after the header in those of JGit (format section 12.2).
     fn log_start(&self) -> Option<u64> {
         match (self.footer.log, self.first) {
             (0, Some(BlockType::Log)) => Some(0),
@@ -262,7 +230,7 @@ impl Table {
         name: &[u8],
         f: impl FnOnce(RefRecord<'_>) -> R,
     ) -> Result<Option<R>> {
-        if name.is_empty() || self.denies_ref(name) {
+        if name.is_empty() || self.lacks_ref(name) {
             return Ok(None);
         }
         let found = self.look_up(name, f)?;
@@ -273,13 +241,13 @@ impl Table {
     }
 
     /// Whether it is known without a look at the table that it has no ref of this name.
-    pub(crate) fn denies_ref(&self, name: &[u8]) -> bool {
-        self.ends_before(name) || self.learned.filter.denies(name)
+    pub(crate) fn lacks_ref(&self, name: &[u8]) -> bool {
+        self.learned.lacks_ref(name)
     }
 
     /// Notes that a ref was looked for in vain.
     pub(crate) fn note_missing_ref(&self) {
-        self.learned.filter.note_miss(self);
+        self.learned.note_missing_ref(self);
     }
 
     fn look_up<R>(&self, name: &[u8], f: impl FnOnce(RefRecord<'_>) -> R) -> Result<Option<R>> {
@@ -288,7 +256,6 @@ impl Table {
         let Some(mut block) = self.leaf_for::<Refs>(name, &mut inflater)? else {
             return Ok(None);
         };
-        let entered = block.place.position;
         loop {
             let flaw = |flaw| block.error(&self.name, flaw);
             if let Some(found) = block.locate::<Refs>(name, &context).map_err(flaw)? {
@@ -297,10 +264,7 @@ impl Table {
             }
             match self.next_block(&block, BlockType::Ref, &mut inflater)? {
                 Some(next) => block = next,
-                None => {
-                    self.note_end(name, entered, &block);
-                    return Ok(None);
-                }
+                None => return Ok(None),
             }
         }
     }

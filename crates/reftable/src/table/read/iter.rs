@@ -1,14 +1,14 @@
 //! Walking through a section of one table.
 
-use super::Table;
 use crate::block::{Block, Inflater, Records};
 use crate::error::{Error, Result};
-use crate::format::{BlockType, Flaw};
+use crate::format::Flaw;
 use crate::record::{Context, Kind, LogRecord, Logs, RefRecord, Refs};
+use crate::table::Table;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-/// After so many blocks in a row the source is told that this is a scan.
+/// After this many blocks in a row the source is told that this is a scan.
 const BLOCKS_BEFORE_SCAN: u32 = 2;
 
 /// The records of one section in the order of their keys, tombstones included.
@@ -54,11 +54,7 @@ impl<K: Kind> SectionIter<K> {
     }
 
     fn seek_leaf(&mut self, key: &[u8]) -> Result<()> {
-        if K::BLOCK == BlockType::Ref && self.table.ends_before(key) {
-            return Ok(());
-        }
         let mut leaf = self.table.leaf_for::<K>(key, &mut self.inflater)?;
-        let entered = leaf.as_ref().map(|block| block.place.position);
         while let Some(block) = leaf {
             let flaw = |flaw| block.error(self.table.name(), flaw);
             block.check_restarts().map_err(flaw)?;
@@ -73,9 +69,6 @@ impl<K: Kind> SectionIter<K> {
             leaf = self
                 .table
                 .next_block(&block, K::BLOCK, &mut self.inflater)?;
-            if let (BlockType::Ref, None, Some(entered)) = (K::BLOCK, &leaf, entered) {
-                self.table.note_end(key, entered, &block);
-            }
         }
         Ok(())
     }

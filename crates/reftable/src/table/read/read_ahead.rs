@@ -1,8 +1,9 @@
 //! Reading a table once, from front to back, without mapping it.
 
-use super::{Learned, Table};
 use crate::error::Result;
 use crate::fs::{BlockSource, PIECE};
+use crate::table::Table;
+use crate::table::learned::Learned;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -6,11 +6,11 @@
 //! Bloom filter of its names. From then on a name that it has not mostly costs one look at one
 //! cache line.
 
-use super::Table;
 use crate::block::{Inflater, Records, RestartsMet};
 use crate::error::Result;
 use crate::format::BlockType;
 use crate::record::Refs;
+use crate::table::Table;
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
 use std::sync::OnceLock;
@@ -114,7 +114,7 @@ fn masks(hash: u64) -> [u64; 8] {
     masks
 }
 
-/// Who chooses names to have the same hash gets what others get without a filter.
+/// Anyone who chooses names to have the same hash gets what others get without a filter.
 fn hash(name: &[u8]) -> u64 {
     FixedState::default().hash_one(name)
 }

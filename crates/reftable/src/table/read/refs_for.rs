@@ -1,10 +1,11 @@
 //! Refs by object id (format section 14.7).
 
-use super::{SectionIter, Table};
+use super::SectionIter;
 use crate::block::{Block, Inflater, Records};
 use crate::error::{Defect, Error, Result};
 use crate::format::{BlockType, Parse};
 use crate::record::{Context, Kind, Objs, RefRecord, RefValue, Refs};
+use crate::table::Table;
 use memchr::memmem::Finder;
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ struct BlockRefs {
 }
 
 impl RefsFor {
-    pub(super) fn new(table: &Arc<Table>, id: &[u8]) -> Result<RefsFor> {
+    pub(in crate::table) fn new(table: &Arc<Table>, id: &[u8]) -> Result<RefsFor> {
         if id.len() != table.hash().len() {
             return Err(Error::Misuse("object id of the wrong length"));
         }

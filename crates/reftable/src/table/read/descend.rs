@@ -11,25 +11,22 @@
 //!
 //! Everything else that an index gets wrong is an error.
 
-use super::{Section, Table};
+use super::Section;
 use crate::block::{Block, Inflater};
 use crate::error::{Defect, Result};
 use crate::format::key::KeyHead;
 use crate::format::{BlockType, Cursor, Parse};
 use crate::record::{Context, Index, Kind};
-use std::sync::OnceLock;
+use crate::table::Table;
 
-/// So many levels are followed in any index.
+/// At least this many levels are followed in any index.
 const FEW_LEVELS: u64 = 64;
 /// An index block has at least a head, an entry of two bytes, a restart and their count.
 const LEAST_INDEX_BLOCK: u64 = 11;
 
-/// A table keeps a block for all lookups if the records in it take no more bytes than this.
-const MOST_KEPT: usize = 1 << 16;
-
 /// Where an index block leads.
-pub(super) struct Target {
-    pub(super) position: u64,
+struct Target {
+    position: u64,
     /// Whether the wanted key is beyond all keys of the index block.
     beyond: bool,
 }
@@ -47,9 +44,9 @@ impl Table {
         };
         match section.index {
             Some(index) if !key.is_empty() => {
-                let make = || self.decode_index(section, index, K::BLOCK);
-                let directory = self.directory(K::BLOCK).and_then(|lazy| lazy.get(make));
-                if let Some(position) = directory.and_then(|directory| directory.block_for(key)) {
+                let learned = &self.learned;
+                let known = learned.leaf_position(self, section, index, K::BLOCK, key);
+                if let Some(position) = known {
                     let block = self.any_block_at(position, inflater)?;
                     if block.kind == K::BLOCK {
                         return Ok(Some(block));
@@ -65,7 +62,7 @@ impl Table {
     }
 
     /// Without an index: goes on while the next block starts at or before `key`.
-    pub(super) fn walk(
+    fn walk(
         &self,
         section: Section,
         kind: BlockType,
@@ -75,51 +72,14 @@ impl Table {
         if key.is_empty() {
             return self.block_at(section.start, kind, inflater);
         }
-        let mut block = self.first_block(section, kind, inflater)?;
+        let load = || self.block_at(section.start, kind, inflater);
+        let mut block = self.learned.first_block(kind, load)?;
         while let Some(next) = self.next_block(&block, kind, inflater)? {
             let first = next.first_key();
             if first.map_err(|flaw| next.error(self.name(), flaw))? > key {
                 break;
             }
             block = next;
-        }
-        Ok(block)
-    }
-
-    /// The first block of a section without an index. A program that writes refs asks for the log of
-    /// each, so that one of log records is inflated once and kept.
-    fn first_block(
-        &self,
-        section: Section,
-        kind: BlockType,
-        inflater: &mut Inflater,
-    ) -> Result<Block> {
-        if let (BlockType::Log, Some(block)) = (kind, self.learned.first_log_block.get()) {
-            return Ok(block.clone());
-        }
-        let block = self.block_at(section.start, kind, inflater)?;
-        if kind == BlockType::Log && block.records().len() <= MOST_KEPT {
-            // Another thread may have been faster.
-            let _ = self.learned.first_log_block.set(block.clone());
-        }
-        Ok(block)
-    }
-
-    /// The first block of the highest level of an index. Every lookup of a ref begins there, so that
-    /// one is read once and kept.
-    pub(super) fn root_block(
-        &self,
-        root: u64,
-        kind: BlockType,
-        inflater: &mut Inflater,
-    ) -> Result<Block> {
-        let kept = (kind == BlockType::Ref).then_some(&self.learned.ref_root);
-        if let Some(block) = kept.and_then(OnceLock::get) {
-            return Ok(block.clone());
-        }
-        let block = self.block_at(root, BlockType::Index, inflater)?;
-        if let Some(kept) = kept.filter(|_| block.records().len() <= MOST_KEPT) {
-            let _ = kept.set(block.detached());
         }
         Ok(block)
     }
@@ -132,7 +92,8 @@ impl Table {
         key: &[u8],
         inflater: &mut Inflater,
     ) -> Result<Block> {
-        let mut block = self.root_block(root, kind, inflater)?;
+        let load = || self.block_at(root, BlockType::Index, inflater);
+        let mut block = self.learned.root_block(kind, load)?;
         let mut target = self.target(&block, key, section.start)?;
         // The root level may have several blocks, side by side.
         while target.as_ref().is_none_or(|target| target.beyond) {
@@ -164,8 +125,8 @@ impl Table {
     }
 
     /// The block that an index block names for `key`: the first one that ends at or after it, else
-    /// the last one. `None` if no entry points to `start` or behind it.
-    pub(super) fn target(&self, block: &Block, key: &[u8], start: u64) -> Result<Option<Target>> {
+    /// the last one. `None` if no entry points to `start` or after it.
+    fn target(&self, block: &Block, key: &[u8], start: u64) -> Result<Option<Target>> {
         let flaw = |flaw| block.error(self.name(), flaw);
         let context = self.context();
         if let Some(found) = block.locate::<Index>(key, &context).map_err(flaw)? {
@@ -226,7 +187,7 @@ impl<'a> Entries<'a> {
         Ok(Some(span.position))
     }
 
-    /// The first position at or behind `start`.
+    /// The first position at or after `start`.
     fn first_from(mut self, start: u64) -> Parse<Option<u64>> {
         while let Some(position) = self.next()? {
             if position >= start {

@@ -1,10 +1,10 @@
 //! Getting blocks from the source.
 
-use super::Table;
 use crate::block::{Block, BlockHead, Inflater, Placement};
 use crate::error::{Defect, Error, Result};
 use crate::format::{BLOCK_HEADER_LEN, BlockType, Flaw};
 use crate::options::DEFAULT_BLOCK_SIZE;
+use crate::table::Table;
 use bytes::Bytes;
 use std::hint::black_box;
 
@@ -23,7 +23,7 @@ pub(crate) struct Section {
     pub(crate) index: Option<u64>,
 }
 
-/// How many zeros are in front. Eight at a time: behind an index of few entries there are nearly as
+/// How many zeros are in front. Eight at a time: after an index of few entries there are nearly as
 /// many as a block has bytes.
 fn count_leading_zeros(bytes: &[u8]) -> usize {
     let words = bytes.chunks_exact(8);
@@ -56,7 +56,7 @@ impl Table {
         })
     }
 
-    /// Position behind the last block.
+    /// Position after the last block.
     pub(crate) fn blocks_end(&self) -> u64 {
         self.end
     }
@@ -155,7 +155,7 @@ impl Table {
         left.min(self.header.block_size.clamp(DEFAULT_BLOCK_SIZE, 1 << 16) as usize)
     }
 
-    /// Finds the start of the next block behind `block` and its padding (format section 5.4), and
+    /// Finds the start of the next block after `block` and its padding (format section 5.4), and
     /// reads some bytes from there.
     fn skip_padding(&self, block: &Block) -> Result<Option<(u64, Bytes)>> {
         let from = block.end();
