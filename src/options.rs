@@ -1,9 +1,8 @@
 //! How tables are written, and what holds for the whole process.
 
 use reftable::hash::HashId;
-use reftable::options::{
-    DEFAULT_BLOCK_SIZE, DEFAULT_RESTART_INTERVAL, Durability, StackOptions, WriteOptions,
-};
+use reftable::table::{DEFAULT_BLOCK_SIZE, DEFAULT_RESTART_INTERVAL};
+use reftable::{Durability, StackOptions, WriteOptions};
 use reftable_capi::alloc;
 use reftable_capi::guard::guard;
 use std::ffi::{c_char, c_int, c_void};
@@ -80,7 +79,7 @@ impl reftable_write_options {
         let mut options = StackOptions::default();
         options.write = self.layout()?;
         options.check_names = self.skip_name_check == 0;
-        options.ascending_ranges = true;
+        options.quirks.ascending_ranges = true;
         options.durability = durability().unwrap_or_else(Durability::from_env);
         options.lock_timeout = Some(Duration::ZERO);
         Some(options)
@@ -141,7 +140,7 @@ mod tests {
         let options = reftable_write_options::DEFAULT.layout().expect("valid");
         assert_eq!(options, WriteOptions::default());
         let stack = reftable_write_options::DEFAULT.stack().expect("valid");
-        assert!(stack.check_names && stack.ascending_ranges);
+        assert!(stack.check_names && stack.quirks.ascending_ranges);
         assert_eq!(stack.lock_timeout, Some(Duration::ZERO));
     }
 

@@ -461,7 +461,7 @@ mod tests {
     use super::super::writer::{reftable_writer_add_ref, reftable_writer_set_limits};
     use super::*;
     use fault_fs::FaultFs;
-    use reftable::options::StackOptions;
+    use reftable::StackOptions;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -187,7 +187,7 @@ pub unsafe extern "C" fn reftable_block_init(
         // SAFETY: contracts 1, 6 and 7.
         let bytes = unsafe { lend(source, "block") }?;
         let guess = match table_block_size {
-            0 => reftable::options::DEFAULT_BLOCK_SIZE,
+            0 => reftable::table::DEFAULT_BLOCK_SIZE,
             size => size,
         };
         let block = read_block(&*bytes, offset.into(), header_size as usize, guess as usize)?;

@@ -3,7 +3,8 @@
 use super::profile::{LISTS_END_WITH_NEWLINE, hash_of};
 use crate::Code;
 use reftable::hash::HashId;
-use reftable::options::{BLOCK_SIZE_LIMIT, StackOptions, WriteOptions};
+use reftable::table::BLOCK_SIZE_LIMIT;
+use reftable::{StackOptions, WriteOptions};
 use std::ffi::{c_int, c_long, c_uint, c_void};
 use std::time::Duration;
 
@@ -125,11 +126,11 @@ impl Settings {
         let mut options = StackOptions::default();
         options.write = self.write.clone();
         options.check_names = false;
-        options.whole_lists = LISTS_END_WITH_NEWLINE;
+        options.quirks.whole_lists = LISTS_END_WITH_NEWLINE;
         // git's tests compact to smaller blocks, and expect to be told what does not fit.
-        options.grow_blocks = false;
+        options.quirks.fixed_blocks = true;
         // What git's library writes has the newline, and compaction is writing to it.
-        options.end_messages = !self.exact_log_message;
+        options.quirks.end_messages = !self.exact_log_message;
         options.auto_compact = false;
         options.compaction_factor = self.compaction_factor.max(2);
         options.file_mode = self.file_mode;

@@ -1,12 +1,6 @@
-//! Which names refs may have, and which of them exclude each other.
-//!
-//! A ref is a path: `refs/heads/a` cannot exist beside `refs/heads/a/b`, since other storage of
-//! refs keeps them as files in folders. A [`Stack`](crate::Stack) checks the refs of every table
-//! added to it, unless its options say otherwise. Nothing else about a name is judged here;
-//! git's own rules are stricter.
+//! Which names refs may have: what the format asks for, and git's own rules, which are stricter.
 
 use crate::error::{Error, Result};
-use crate::merged::{MergedRefIter, MergedTable};
 
 /// Checks that `name` has neither empty components nor any that is `.` or `..`.
 ///
@@ -22,166 +16,87 @@ use crate::merged::{MergedRefIter, MergedTable};
 /// assert!(validate(b"refs/heads/..").is_err());
 /// ```
 pub fn validate(name: &[u8]) -> Result<()> {
+    check_components(name).map_err(|reason| Error::InvalidName {
+        name: name.to_vec(),
+        reason,
+    })
+}
+
+fn check_components(name: &[u8]) -> std::result::Result<(), &'static str> {
     for component in name.split(|&byte| byte == b'/') {
-        let reason = match component {
-            b"" => "empty component",
-            b"." => "component '.'",
-            b".." => "component '..'",
-            _ => continue,
-        };
-        return Err(Error::InvalidName {
-            name: name.to_vec(),
-            reason,
-        });
+        match component {
+            b"" => return Err("empty component"),
+            b"." => return Err("component '.'"),
+            b".." => return Err("component '..'"),
+            _ => {}
+        }
     }
     Ok(())
 }
 
-/// Checks that `view` may take a table that adds the refs `added` and deletes `deleted`.
+/// Checks that git would take `name`.
 ///
-/// Both lists are in ascending order of bytes. Names that the view already has may be added again.
-/// The names are checked in their order; the first fault is returned.
+/// A stack checks less: see [`validate`]. Transactions check this for every ref they write, so that
+/// no ref comes to be that git calls broken.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidName`] for a name that [`validate`] refuses, [`Error::NameConflict`] for one
-/// that would be a ref and a folder of refs at once, and whatever reading the view says.
-pub fn check<N: AsRef<[u8]>>(view: &MergedTable, added: &[N], deleted: &[N]) -> Result<()> {
-    let mut check = Check {
-        view,
-        added,
-        deleted,
-        cursor: None,
-        gap: None,
-        folder: Vec::new(),
+/// [`Error::InvalidName`].
+///
+/// ```
+/// use reftable::refname::check_name;
+///
+/// assert!(check_name(b"refs/heads/main").is_ok());
+/// assert!(check_name(b"HEAD").is_ok());
+/// assert!(check_name(b"refs/heads/a..b").is_err());
+/// assert!(check_name(b"main").is_err());
+/// ```
+pub fn check_name(name: &[u8]) -> Result<()> {
+    match fault(name) {
+        None => Ok(()),
+        Some(reason) => Err(Error::InvalidName {
+            name: name.to_vec(),
+            reason,
+        }),
+    }
+}
+
+/// What git does not allow about a name, if anything.
+fn fault(name: &[u8]) -> Option<&'static str> {
+    let has = |pair: &[u8]| name.windows(2).any(|window| window == pair);
+    let root = |byte: &u8| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-');
+    let in_refs = name.starts_with(b"refs/");
+    if !in_refs && (name.is_empty() || !name.iter().all(root)) {
+        return Some("neither in refs/ nor in capital letters");
+    }
+    if let Err(reason) = check_components(name) {
+        return Some(reason);
+    }
+    for component in name.split(|&byte| byte == b'/') {
+        if component.starts_with(b".") {
+            return Some("component that begins with '.'");
+        }
+        if component.ends_with(b".lock") {
+            return Some("component that ends with '.lock'");
+        }
+    }
+    let refused = |byte: &u8| {
+        *byte < 0x20
+            || matches!(
+                *byte,
+                0x7f | b' ' | b'~' | b'^' | b':' | b'?' | b'*' | b'[' | b'\\'
+            )
     };
-    for (position, name) in added.iter().enumerate() {
-        let name = name.as_ref();
-        validate(name)?;
-        if let Some(existing) = check.find_below(position, name)? {
-            return Err(conflict(name, &existing));
-        }
-        if let Some(existing) = check.find_above(name)? {
-            return Err(conflict(name, existing));
-        }
+    if name.iter().any(refused) {
+        return Some("character that git does not allow");
     }
-    Ok(())
-}
-
-fn conflict(name: &[u8], existing: &[u8]) -> Error {
-    Error::NameConflict {
-        name: name.to_vec(),
-        existing: existing.to_vec(),
+    if has(b"..") {
+        return Some("two dots in a row");
     }
-}
-
-/// A cursor reads on for as many refs before it is set anew: reading one costs far less.
-const STEPS_BEFORE_SEEK: u32 = 8;
-
-struct Check<'a, N> {
-    view: &'a MergedTable,
-    added: &'a [N],
-    deleted: &'a [N],
-    cursor: Option<MergedRefIter>,
-    /// What the cursor found out last: the view has no ref from the first name on up to the
-    /// second (`None`: to the end). Saves a seek per name when there are more names than refs.
-    gap: Option<(Vec<u8>, Option<Vec<u8>>)>,
-    /// A folder that is known to be no ref, and neither are the folders it is in. Neighbouring
-    /// names mostly share it.
-    folder: Vec<u8>,
-}
-
-fn contains<N: AsRef<[u8]>>(names: &[N], name: &[u8]) -> bool {
-    names
-        .binary_search_by(|probe| probe.as_ref().cmp(name))
-        .is_ok()
-}
-
-impl<N: AsRef<[u8]>> Check<'_, N> {
-    /// A ref in the folder `name`, which is the added name at `position`.
-    fn find_below(&mut self, position: usize, name: &[u8]) -> Result<Option<Vec<u8>>> {
-        let prefix = [name, b"/"].concat();
-        // Names that begin with this one follow it at once, but not all of them are below it.
-        let rest = self.added.get(position + 1..).unwrap_or_default();
-        if rest
-            .first()
-            .is_some_and(|next| next.as_ref().starts_with(name))
-        {
-            let first = rest.partition_point(|probe| probe.as_ref() < &*prefix);
-            match rest.get(first).map(AsRef::as_ref) {
-                Some(found) if found.starts_with(&prefix) => return Ok(Some(found.to_vec())),
-                _ => {}
-            }
-        }
-        self.find_in_view(prefix)
+    if has(b"@{") {
+        return Some("\"@{\"");
     }
-
-    fn find_in_view(&mut self, prefix: Vec<u8>) -> Result<Option<Vec<u8>>> {
-        let mut steps = 0;
-        if let Some((from, to)) = &self.gap {
-            let beyond = |to: &Vec<u8>| *to > prefix && !to.starts_with(&prefix);
-            if *from <= prefix && to.as_ref().is_none_or(beyond) {
-                return Ok(None);
-            }
-            // The cursor stands behind the end of the gap.
-            if to.as_ref().is_some_and(|to| *to < prefix) {
-                steps = STEPS_BEFORE_SEEK;
-            }
-        }
-        let cursor = match &mut self.cursor {
-            Some(cursor) => cursor,
-            None => self.cursor.insert(self.view.refs_from(&prefix)?),
-        };
-        if steps == 0 {
-            cursor.seek(&prefix)?;
-        }
-        // Tombstones are looked at only below the prefix, not in the whole rest of the view.
-        let next = loop {
-            match cursor.next()? {
-                None => break None,
-                Some(found) if found.name < &*prefix => {
-                    if steps == 1 {
-                        cursor.seek(&prefix)?;
-                    }
-                    steps = steps.saturating_sub(1);
-                }
-                Some(found) if !found.name.starts_with(&prefix) => {
-                    break Some(found.name.to_vec());
-                }
-                Some(found) if found.is_deletion() || contains(self.deleted, found.name) => {}
-                Some(found) => return Ok(Some(found.name.to_vec())),
-            }
-        };
-        self.gap = Some((prefix, next));
-        Ok(None)
-    }
-
-    /// A ref that has the name of a folder `name` is in.
-    fn find_above<'n>(&mut self, name: &'n [u8]) -> Result<Option<&'n [u8]>> {
-        let slashes = name.iter().enumerate().filter(|&(_, &byte)| byte == b'/');
-        let mut folder: &[u8] = b"";
-        for (end, _) in slashes {
-            folder = &name[..end];
-            if !self.is_known(folder) && self.exists(folder)? {
-                return Ok(Some(folder));
-            }
-        }
-        self.folder.clear();
-        self.folder.extend_from_slice(folder);
-        Ok(None)
-    }
-
-    fn is_known(&self, folder: &[u8]) -> bool {
-        let rest = self.folder.strip_prefix(folder);
-        rest.is_some_and(|rest| rest.first().is_none_or(|&byte| byte == b'/'))
-    }
-
-    fn exists(&self, name: &[u8]) -> Result<bool> {
-        if contains(self.added, name) {
-            return Ok(true);
-        }
-        Ok(!contains(self.deleted, name) && self.view.read_ref(name, |_| ())?.is_some())
-    }
+    name.ends_with(b".").then_some("dot at its end")
 }
 
 #[cfg(test)]

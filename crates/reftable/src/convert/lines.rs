@@ -5,8 +5,8 @@ use super::text::{self, Line};
 use crate::error::{Error, Result};
 use crate::hash::HashId;
 use crate::record::RefValueBuf;
+use crate::refname::check_name;
 use crate::stack::Stack;
-use crate::transaction::check_name;
 use std::collections::BTreeMap;
 use std::io::BufRead;
 

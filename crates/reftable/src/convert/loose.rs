@@ -5,7 +5,7 @@ use super::peel::peel;
 use crate::error::{Error, Result};
 use crate::hash::HashId;
 use crate::record::RefValueBuf;
-use crate::transaction::check_name;
+use crate::refname::check_name;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;

@@ -97,7 +97,7 @@ impl<R: BufRead> PackedRefs<R> {
     fn parse(&self, line: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         let (digits, name) = line.split_at_checked(2 * self.hash.len())?;
         let name = name.strip_prefix(b" ")?;
-        crate::transaction::check_name(name).ok()?;
+        crate::refname::check_name(name).ok()?;
         Some((parse_id(digits, self.hash)?, name.to_vec()))
     }
 }

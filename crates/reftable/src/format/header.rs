@@ -17,24 +17,36 @@ pub(crate) struct Header {
     pub(crate) hash: HashId,
 }
 
+/// Lengths in bytes of the header and the footer of a version.
+const fn lens(version: u8) -> (usize, usize) {
+    match version {
+        1 => (24, 68),
+        _ => (Header::MAX_LEN, 72),
+    }
+}
+
 impl Header {
     /// The longest header, in bytes.
     pub(crate) const MAX_LEN: usize = 28;
 
     /// Length of the header in bytes.
     pub(crate) const fn len(&self) -> usize {
-        match self.version {
-            1 => 24,
-            _ => Header::MAX_LEN,
-        }
+        lens(self.version).0
     }
 
     /// Length in bytes of the footer that goes with it.
     pub(crate) const fn footer_len(&self) -> usize {
-        match self.version {
-            1 => 68,
-            _ => 72,
-        }
+        lens(self.version).1
+    }
+
+    /// Length in bytes of the header that is written for `hash`.
+    pub(crate) const fn len_for(hash: HashId) -> usize {
+        lens(Header::version_for(hash)).0
+    }
+
+    /// Length in bytes of the footer that is written for `hash`.
+    pub(crate) const fn footer_len_for(hash: HashId) -> usize {
+        lens(Header::version_for(hash)).1
     }
 
     /// The version to write for `hash`: SHA-1 tables stay readable for those who know only 1.

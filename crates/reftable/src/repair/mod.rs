@@ -16,7 +16,7 @@ mod salvage;
 mod swap;
 
 use crate::error::{Corruption, Error, Result};
-use crate::options::StackOptions;
+use crate::stack::StackOptions;
 use std::path::{Path, PathBuf};
 
 /// What a repair found and did, or would do.

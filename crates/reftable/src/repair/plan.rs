@@ -3,7 +3,7 @@
 use super::salvage::{Salvaged, salvage};
 use super::{Outcome, RepairReport, TableReport};
 use crate::error::{Error, Result};
-use crate::options::StackOptions;
+use crate::stack::StackOptions;
 use crate::stack::list::{LIST, LIST_LIMIT, parse};
 use crate::table::Table;
 use crate::verify::{Severity, verify_table};

@@ -94,7 +94,7 @@ fn find_header(bytes: &[u8], hash: HashId, named: Option<(u64, u64)>) -> Result<
         named.ok_or("neither header nor name tell its update indexes")?;
     Ok(Header {
         version: Header::version_for(hash),
-        block_size: crate::options::DEFAULT_BLOCK_SIZE,
+        block_size: crate::table::DEFAULT_BLOCK_SIZE,
         min_update_index,
         max_update_index,
         hash,

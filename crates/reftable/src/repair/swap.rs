@@ -4,7 +4,7 @@ use super::plan::{Planned, Source};
 use super::salvage::Salvaged;
 use crate::error::{Error, Result};
 use crate::fs::{Mode, PendingFile};
-use crate::options::StackOptions;
+use crate::stack::StackOptions;
 use crate::stack::list::{LIST, LOCK_SUFFIX, encode, table_name};
 use crate::table::TableWriter;
 use std::fs;

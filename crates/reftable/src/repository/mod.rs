@@ -19,8 +19,8 @@ pub use state::StateToken;
 
 use crate::error::{Error, Result};
 use crate::hash::HashId;
-use crate::options::StackOptions;
 use crate::stack::Stack;
+use crate::stack::StackOptions;
 use crate::view::View;
 use discover::Layout;
 use std::path::{Path, PathBuf};

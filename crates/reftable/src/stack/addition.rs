@@ -1,15 +1,15 @@
 //! Transactions: one or more tables that become part of the stack at once.
 
 use super::compact::{self, Folding};
+use super::conflicts::check_names;
 use super::publish::{Committed, publish};
-use super::reload::Snapshot;
+use super::snapshot::Snapshot;
 use super::staged::StagedTable;
 use super::{Inner, lock};
 use crate::block::Effort;
 use crate::error::{Error, Result};
 use crate::fs::PendingFile;
 use crate::merged::MergedTable;
-use crate::refname;
 use crate::table::{Table, TableWriter};
 use std::sync::Arc;
 use std::time::Duration;
@@ -131,7 +131,7 @@ impl Addition {
             let tables = base.chain(staged).collect::<Result<_>>()?;
             MergedTable::new(tables, self.base.merged.hash())?
         };
-        refname::check(&view, &changes.added, &changes.deleted)
+        check_names(&view, &changes.added, &changes.deleted)
     }
 
     /// Makes the tables part of the stack, releases the lock, reloads the stack, and merges the

@@ -6,18 +6,17 @@
 //! are those of `docs/durability.md`.
 
 use super::publish::{Committed, publish};
-use super::reload::Snapshot;
 use super::segments::find_segment;
+use super::snapshot::Snapshot;
 use super::staged::StagedTable;
 use super::{Inner, LogExpiry, lock};
 use crate::block::Effort;
 use crate::error::{Error, Result};
+use crate::format::Header;
 use crate::fs::PendingFile;
-use crate::hash::HashId;
 use crate::merged::MergedTable;
-use crate::options::BLOCK_SIZE_LIMIT;
 use crate::record::{LogRecord, LogUpdate, LogValue};
-use crate::table::{Table, TableWriter};
+use crate::table::{BLOCK_SIZE_LIMIT, Table, TableWriter};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -72,8 +71,9 @@ impl Inner {
     /// The size in bytes that counts for a table of `file_len` bytes: without what even an empty
     /// table has, save one byte.
     fn weigh(&self, file_len: u64) -> u64 {
-        let (header, footer) = frame(self.options.write.hash);
-        file_len.saturating_sub(footer + header - 1)
+        let hash = self.options.write.hash;
+        let empty = Header::len_for(hash) + Header::footer_len_for(hash);
+        file_len.saturating_sub(empty as u64 - 1)
     }
 
     fn compact(
@@ -148,14 +148,14 @@ impl Inner {
         expiry: Option<LogExpiry>,
         effort: Effort,
     ) -> Result<Option<StagedTable>> {
-        let (_, footer) = frame(self.options.write.hash);
+        let footer = Header::footer_len_for(self.options.write.hash) as u64;
         let bytes = tables
             .iter()
             .map(|table| table.file_len().saturating_sub(footer));
         self.stats().bytes += bytes.sum::<u64>();
         // What fitted its table is to fit the result.
         let mut options = self.options.write.clone();
-        let grow = self.options.grow_blocks;
+        let grow = !self.options.quirks.fixed_blocks;
         for table in tables.iter().filter(|_| grow) {
             options.block_size = options.block_size.max(table.block_size());
         }
@@ -166,7 +166,7 @@ impl Inner {
         loop {
             let mut copying = Copying {
                 keep_tombstones,
-                end_messages: self.options.end_messages,
+                end_messages: self.options.quirks.end_messages,
                 expiry: expiry.unwrap_or_default(),
                 entries: 0,
             };
@@ -198,14 +198,6 @@ impl Inner {
             // Readers ignore a file that stays, and `clean` finds it.
             let _ = self.options.fs.remove(&self.dir.join(name));
         }
-    }
-}
-
-/// Sizes of header and footer in bytes.
-fn frame(hash: HashId) -> (u64, u64) {
-    match hash {
-        HashId::Sha1 => (24, 68),
-        HashId::Sha256 => (28, 72),
     }
 }
 

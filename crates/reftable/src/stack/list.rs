@@ -5,6 +5,7 @@
 //! any that is a plain file name is taken.
 
 use crate::error::{Defect, Error, Result};
+use crate::fs::Held;
 
 /// The file name of the list.
 pub(crate) const LIST: &str = "tables.list";
@@ -13,6 +14,13 @@ pub(crate) const LOCK_SUFFIX: &str = ".lock";
 /// A list may have this many bytes: more than 20,000 names as they are written today, where
 /// compaction keeps a stack at a few dozen.
 pub(crate) const LIST_LIMIT: u64 = 1 << 20;
+
+/// The names in a list, and its file, if that can be known again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct List {
+    pub(super) names: Vec<String>,
+    pub(super) file: Option<Held>,
+}
 
 /// The names in the bytes of a list.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<String>> {

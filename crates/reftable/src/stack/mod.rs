@@ -17,9 +17,11 @@
 mod addition;
 mod clean;
 mod compact;
-mod durability;
+mod conflicts;
+mod copy;
 pub(crate) mod list;
 mod lock;
+mod options;
 mod publish;
 mod reload;
 mod segments;
@@ -27,15 +29,18 @@ mod snapshot;
 mod staged;
 
 pub use addition::Addition;
+pub use conflicts::check_names;
+#[doc(hidden)]
+pub use options::Quirks;
+pub use options::{Durability, StackOptions};
 
 use crate::error::{Error, Result};
 use crate::fs::Mode;
 use crate::merged::MergedTable;
-use crate::options::{Durability, StackOptions};
 use crate::record::{LogRecord, RefRecord};
 use crate::table::TableWriter;
 use addition::WhenOutdated;
-use reload::{Snapshot, View};
+use snapshot::{Snapshot, View};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

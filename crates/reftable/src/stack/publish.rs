@@ -2,8 +2,7 @@
 //! `docs/durability.md`. Their order is what a power cut at any moment relies on.
 
 use super::Inner;
-use super::list::{LIST_LIMIT, encode, table_name};
-use super::reload::List;
+use super::list::{LIST_LIMIT, List, encode, table_name};
 use super::staged::{StagedTable, write_all};
 use crate::error::{Error, Result};
 use crate::fs::PendingFile;

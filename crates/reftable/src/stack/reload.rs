@@ -1,13 +1,12 @@
 //! Loading the list and the tables it names.
 
 use super::Inner;
-use super::list::{LIST_LIMIT, encode, malformed, parse};
+use super::list::{LIST_LIMIT, List, encode, malformed, parse};
 use super::lock::longer_pause;
 use super::publish::Committed;
+use super::snapshot::{Snapshot, View};
 use crate::error::{Error, Result};
 use crate::fs::{Held, MemorySource};
-use crate::merged::MergedTable;
-use crate::options::StackOptions;
 use crate::table::Table;
 use bytes::Bytes;
 use std::io;
@@ -19,67 +18,6 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How many times, at least, a reload tries while the list keeps changing under it.
 const MIN_TRIES: u32 = 3;
-
-/// The names in a list, and its file, if that can be known again.
-#[derive(Clone, Debug, Default)]
-pub(super) struct List {
-    pub(super) names: Vec<String>,
-    pub(super) file: Option<Held>,
-}
-
-/// One state of the stack. Never changes; whoever holds it can read from it for ever.
-#[derive(Debug)]
-pub(super) struct Snapshot {
-    /// The tables' names, oldest first.
-    pub(super) names: Vec<String>,
-    /// The file with these names, if it can be known again.
-    list_file: Option<Held>,
-    /// The tables, tombstones shown.
-    pub(super) merged: MergedTable,
-    /// The tables, tombstones hidden.
-    pub(super) visible: MergedTable,
-    /// Counts the states of one handle.
-    pub(super) generation: u64,
-}
-
-impl Snapshot {
-    pub(super) fn empty(options: &StackOptions) -> Result<Snapshot> {
-        Snapshot::new(List::default(), Vec::new(), options)
-    }
-
-    fn new(list: List, tables: Vec<Arc<Table>>, options: &StackOptions) -> Result<Snapshot> {
-        let merged = MergedTable::new(tables, options.write.hash)?;
-        if options.ascending_ranges {
-            merged.check_ranges()?;
-        }
-        Ok(Snapshot {
-            names: list.names,
-            list_file: list.file,
-            visible: merged.clone().hiding_deletions(),
-            merged,
-            generation: 0,
-        })
-    }
-
-    pub(super) fn tables(&self) -> &[Arc<Table>] {
-        self.merged.tables()
-    }
-
-    /// The update index of the transaction after this state.
-    pub(super) fn next_update_index(&self) -> Result<u64> {
-        let next = self.merged.max_update_index().checked_add(1);
-        next.ok_or(Error::Misuse("the update indexes are used up"))
-    }
-}
-
-/// The snapshot in use.
-#[derive(Clone, Debug)]
-pub(super) struct View {
-    pub(super) snapshot: Arc<Snapshot>,
-    /// Counts how often the list was found to be that of the snapshot. Who read the list before
-    /// the last time knows an older one.
-    pub(super) looks: u64,
-}
 
 impl Inner {
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
@@ -95,7 +33,7 @@ impl Inner {
     }
 
     fn parse_list(&self, (bytes, file): (Vec<u8>, Option<Held>)) -> Result<List> {
-        if self.options.whole_lists && bytes.last().is_some_and(|&last| last != b'\n') {
+        if self.options.quirks.whole_lists && bytes.last().is_some_and(|&last| last != b'\n') {
             return Err(malformed(bytes.len() as u64, "the last line has no end"));
         }
         let names = parse(&bytes)?;

@@ -1,98 +1,67 @@
-//! A consistent copy of a stack while others write.
+//! One state of a stack.
 
-use super::Stack;
-use super::list::{LIST, encode};
+use super::StackOptions;
+use super::list::List;
 use crate::error::{Error, Result};
-use crate::fs::{Fs, Mode};
-use std::io;
-use std::path::Path;
+use crate::fs::Held;
+use crate::merged::MergedTable;
+use crate::table::Table;
+use std::sync::Arc;
 
-/// How many times the copy begins anew because tables went away under it.
-const TRIES: u32 = 100;
-/// Bytes copied at once.
-const PIECE: u64 = 1 << 20;
+/// One state of the stack. Never changes; whoever holds it can read from it for ever.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    /// The tables' names, oldest first.
+    pub(super) names: Vec<String>,
+    /// The file with these names, if it can be known again.
+    pub(super) list_file: Option<Held>,
+    /// The tables, tombstones shown.
+    pub(super) merged: MergedTable,
+    /// The tables, tombstones hidden.
+    pub(super) visible: MergedTable,
+    /// Counts the states of one handle.
+    pub(super) generation: u64,
+}
 
-impl Stack {
-    /// Copies the stack as it is on disk at one moment into `dir`, which must exist and have no
-    /// stack. Takes no lock: tables never change, and if one is compacted away before it is
-    /// copied, the copy begins anew.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Stack::reload`], and errors of the system. A copy that fails has no list.
-    pub fn copy_to(&self, dir: impl AsRef<Path>) -> Result<()> {
-        let dir = dir.as_ref();
-        let fs = &*self.inner.options.fs;
-        let list = dir.join(LIST);
-        match fs.modified(&list) {
-            Ok(_) => {
-                let exists = io::ErrorKind::AlreadyExists.into();
-                return Err(Error::io("create", list)(exists));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::io("find", list)(error)),
-        }
-        let mut tries = 0;
-        loop {
-            let names = self.inner.read_list()?.names;
-            let result = names.iter().try_for_each(|name| self.copy_table(name, dir));
-            match result {
-                Ok(()) => {
-                    let list = encode(&names)?;
-                    self.create(dir, LIST, |put| put(&list))?;
-                    return fs.sync_dir(dir).map_err(Error::io("sync", dir));
-                }
-                Err(error @ Error::NotFound { .. }) => {
-                    tries += 1;
-                    if tries >= TRIES || self.inner.read_list()?.names == names {
-                        return Err(error);
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
+impl Snapshot {
+    pub(super) fn empty(options: &StackOptions) -> Result<Snapshot> {
+        Snapshot::new(List::default(), Vec::new(), options)
     }
 
-    /// Copies one table, unless an earlier try has.
-    fn copy_table(&self, name: &str, dir: &Path) -> Result<()> {
-        let fs = &self.inner.options.fs;
-        if fs.modified(&dir.join(name)).is_ok() {
-            return Ok(());
+    pub(super) fn new(
+        list: List,
+        tables: Vec<Arc<Table>>,
+        options: &StackOptions,
+    ) -> Result<Snapshot> {
+        let merged = MergedTable::new(tables, options.write.hash)?;
+        if options.quirks.ascending_ranges {
+            merged.check_ranges()?;
         }
-        let path = self.inner.dir.join(name);
-        let source = fs.open(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::NotFound { path: path.clone() },
-            _ => Error::io("open", &path)(error),
-        })?;
-        source.expect_scan();
-        self.create(dir, name, |put| {
-            let mut offset = 0;
-            while offset < source.len() {
-                let len = PIECE.min(source.len() - offset);
-                put(&source.read(offset, usize::try_from(len).unwrap_or_default())?)?;
-                offset += len;
-            }
-            Ok(())
+        Ok(Snapshot {
+            names: list.names,
+            list_file: list.file,
+            visible: merged.clone().hiding_deletions(),
+            merged,
+            generation: 0,
         })
     }
 
-    /// Makes a file of what `write` puts; it gets its name when it is complete.
-    fn create(
-        &self,
-        dir: &Path,
-        name: &str,
-        write: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>,
-    ) -> Result<()> {
-        let path = dir.join([name, ".copy"].concat());
-        let mode = Mode {
-            bits: 0o666,
-            exact: false,
-        };
-        let fs: &dyn Fs = &*self.inner.options.fs;
-        let mut file = fs.create(&path, mode).map_err(Error::io("create", &path))?;
-        write(&mut |data| file.write_all(data).map_err(Error::io("write", &path)))?;
-        file.sync().map_err(Error::io("sync", &path))?;
-        let to = dir.join(name);
-        file.persist(&to).map_err(Error::io("rename to", to))
+    pub(super) fn tables(&self) -> &[Arc<Table>] {
+        self.merged.tables()
     }
+
+    /// The update index of the transaction after this state.
+    pub(super) fn next_update_index(&self) -> Result<u64> {
+        let next = self.merged.max_update_index().checked_add(1);
+        next.ok_or(Error::Misuse("the update indexes are used up"))
+    }
+}
+
+/// The snapshot in use.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    pub(super) snapshot: Arc<Snapshot>,
+    /// Counts how often the list was found to be that of the snapshot. Anyone who read the list before
+    /// the last time knows an older one.
+    pub(super) looks: u64,
 }

@@ -18,7 +18,10 @@ mod write;
 pub use crate::fs::{BlockSource, FileSource, MemorySource};
 pub use read::{LogIter, RefIter, RefsFor};
 pub(crate) use read::{Section, SectionIter};
-pub use write::{BlockStats, Stats, TableSink, TableWriter};
+pub use write::{
+    BLOCK_SIZE_LIMIT, BlockStats, DEFAULT_BLOCK_SIZE, DEFAULT_RESTART_INTERVAL, Stats, TableSink,
+    TableWriter, WriteOptions,
+};
 
 use crate::block::Inflater;
 use crate::error::{Corruption, Defect, Error, Result};
@@ -56,7 +59,10 @@ impl Table {
         let front_len = len.min(Header::MAX_LEN as u64);
         // The byte after the header says what the first block is.
         let front_len = usize::try_from(front_len).unwrap_or_default();
-        let front = source.read(0, front_len.saturating_add(usize::from(len > 28)))?;
+        let front = source.read(
+            0,
+            front_len.saturating_add(usize::from(len > Header::MAX_LEN as u64)),
+        )?;
         let header = Header::decode(&front).map_err(at(0))?;
         let footer_len = header.footer_len();
         let least = header.len().saturating_add(footer_len);

@@ -13,12 +13,11 @@
 //! `HEAD` too, and a deleted ref takes its reflog along.
 
 mod edit;
-mod name;
 mod prepare;
 mod records;
 
+pub use crate::refname::check_name;
 pub use edit::{Change, Committer, Edit, Expected};
-pub use name::check_name;
 pub use prepare::Prepared;
 
 use crate::error::Result;

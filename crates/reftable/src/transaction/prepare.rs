@@ -1,10 +1,10 @@
 //! Locking, checking, and writing the tables of a transaction.
 
 use super::edit::{Change, Edit, Expected};
-use super::name::check_name;
 use super::records::Records;
 use crate::error::{Error, Result};
 use crate::record::RefValueBuf;
+use crate::refname::check_name;
 use crate::stack::{Addition, Stack};
 use crate::view::{View, is_per_worktree};
 use std::collections::BTreeSet;

@@ -3,8 +3,7 @@
 use super::{Finding, Kind, Severity};
 use crate::error::{Error, Result};
 use crate::merged::MergedTable;
-use crate::refname::validate;
-use crate::transaction::check_name;
+use crate::refname::{check_name, validate};
 
 /// So many names are told: one wrong program may have written a million.
 const MAX_FINDINGS: usize = 500;

@@ -3,7 +3,7 @@
 use super::{Finding, Kind, Severity, names, verify_table};
 use crate::error::{Defect, Error};
 use crate::merged::MergedTable;
-use crate::options::StackOptions;
+use crate::stack::StackOptions;
 use crate::stack::list::{LIST, LIST_LIMIT, LOCK_SUFFIX, is_table_name, is_temporary_name, parse};
 use crate::table::Table;
 use std::io;

@@ -197,7 +197,7 @@ fn ranges_that_overlap_or_descend_are_warnings() {
         );
         Stack::open(dir.path(), options()).unwrap();
         let mut strict = options();
-        strict.ascending_ranges = true;
+        strict.quirks.ascending_ranges = true;
         let refused = Stack::open(dir.path(), strict);
         assert_eq!(refused.is_err(), overlaps, "{refused:?}");
     }

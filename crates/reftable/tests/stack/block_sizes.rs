@@ -31,7 +31,7 @@ fn blocks_do_not_grow_if_they_must_not() {
         let target = [b'x'; 5000];
         add_symref(&open_with(dir.path(), 1 << 16, padded), "refs/big", &target).unwrap();
         let mut options = quick();
-        options.grow_blocks = false;
+        options.quirks.fixed_blocks = true;
         options.auto_compact = false;
         let stack = Stack::open(dir.path(), options).unwrap();
         add(&stack, &["+a"]);

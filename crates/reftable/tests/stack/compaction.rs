@@ -438,7 +438,7 @@ fn overlapping_ranges_are_compacted_in_order_of_the_list() {
 fn messages_after_compaction(messages: &[&[u8]], end_messages: bool) -> Vec<Vec<u8>> {
     let dir = scratch();
     let mut options = quick();
-    options.end_messages = end_messages;
+    options.quirks.end_messages = end_messages;
     let stack = Stack::open(dir.path(), options).unwrap();
     for message in messages {
         stack

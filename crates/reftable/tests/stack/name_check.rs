@@ -5,7 +5,8 @@ use crate::stack_support::{
     table,
 };
 use reftable::table::MemorySource;
-use reftable::{Error, HashId, MergedTable, Stack, Table, refname};
+use reftable::stack::check_names;
+use reftable::{Error, HashId, MergedTable, Stack, Table};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -273,7 +274,7 @@ fn random_tables_agree_with_the_rule() {
         let expected = added.iter().find(conflicting);
 
         let list = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>();
-        match refname::check(&view, &list(&added), &list(&deleted)) {
+        match check_names(&view, &list(&added), &list(&deleted)) {
             Ok(()) => assert_eq!(expected, None, "round {round}"),
             Err(Error::NameConflict { name, .. }) => {
                 assert_eq!(

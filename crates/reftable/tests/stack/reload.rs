@@ -163,7 +163,7 @@ fn overlapping_ranges_are_refused_on_demand() {
         write_list(dir.path(), &["older.ref", "newer.ref"]);
         assert_eq!(names(&open(dir.path())), ["a", "b"]);
         let mut strict = quick();
-        strict.ascending_ranges = true;
+        strict.quirks.ascending_ranges = true;
         let error = Stack::open(dir.path(), strict).unwrap_err();
         assert!(
             matches!(&error, Error::RangeOverlap { table } if table == "newer.ref"),
@@ -180,7 +180,7 @@ fn a_list_that_was_cut_short_is_refused_on_demand() {
     table(1, &["a"]).write(dir.path(), "a.ref");
     let list = dir.path().join("tables.list");
     let mut strict = quick();
-    strict.whole_lists = true;
+    strict.quirks.whole_lists = true;
     for (text, whole) in [
         ("", true),
         ("\n", true),

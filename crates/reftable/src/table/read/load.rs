@@ -3,8 +3,7 @@
 use crate::block::{Block, BlockHead, Inflater, Placement};
 use crate::error::{Defect, Error, Result};
 use crate::format::{BLOCK_HEADER_LEN, BlockType, Flaw};
-use crate::options::DEFAULT_BLOCK_SIZE;
-use crate::table::Table;
+use crate::table::{DEFAULT_BLOCK_SIZE, Table};
 use bytes::Bytes;
 use std::hint::black_box;
 

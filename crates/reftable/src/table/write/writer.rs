@@ -2,6 +2,7 @@
 
 use super::index::{IndexEntry, IndexLayout, lay_out};
 use super::objects::Objects;
+use super::options::{DEFAULT_BLOCK_SIZE, WriteOptions};
 use super::output::Output;
 use super::split::split_log_block;
 use super::stats::{BlockStats, Stats};
@@ -9,7 +10,6 @@ use crate::block::{BlockWriter, Deflater, Effort};
 use crate::error::{Error, Result};
 use crate::format::key::put_log_key;
 use crate::format::{BlockType, Footer, Header, MAX_BLOCK_LEN};
-use crate::options::{DEFAULT_BLOCK_SIZE, WriteOptions};
 use crate::record::{LogRecord, LogValue, RefRecord, RefValue, count_bits, put_positions};
 
 /// Where a writer puts the bytes of a table.

@@ -1,0 +1,98 @@
+//! A consistent copy of a stack while others write.
+
+use super::Stack;
+use super::list::{LIST, encode};
+use crate::error::{Error, Result};
+use crate::fs::{Fs, Mode};
+use std::io;
+use std::path::Path;
+
+/// How many times the copy begins anew because tables went away under it.
+const TRIES: u32 = 100;
+/// Bytes copied at once.
+const PIECE: u64 = 1 << 20;
+
+impl Stack {
+    /// Copies the stack as it is on disk at one moment into `dir`, which must exist and have no
+    /// stack. Takes no lock: tables never change, and if one is compacted away before it is
+    /// copied, the copy begins anew.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Stack::reload`], and errors of the system. A copy that fails has no list.
+    pub fn copy_to(&self, dir: impl AsRef<Path>) -> Result<()> {
+        let dir = dir.as_ref();
+        let fs = &*self.inner.options.fs;
+        let list = dir.join(LIST);
+        match fs.modified(&list) {
+            Ok(_) => {
+                let exists = io::ErrorKind::AlreadyExists.into();
+                return Err(Error::io("create", list)(exists));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io("find", list)(error)),
+        }
+        let mut tries = 0;
+        loop {
+            let names = self.inner.read_list()?.names;
+            let result = names.iter().try_for_each(|name| self.copy_table(name, dir));
+            match result {
+                Ok(()) => {
+                    let list = encode(&names)?;
+                    self.create(dir, LIST, |put| put(&list))?;
+                    return fs.sync_dir(dir).map_err(Error::io("sync", dir));
+                }
+                Err(error @ Error::NotFound { .. }) => {
+                    tries += 1;
+                    if tries >= TRIES || self.inner.read_list()?.names == names {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Copies one table, unless an earlier try has.
+    fn copy_table(&self, name: &str, dir: &Path) -> Result<()> {
+        let fs = &self.inner.options.fs;
+        if fs.modified(&dir.join(name)).is_ok() {
+            return Ok(());
+        }
+        let path = self.inner.dir.join(name);
+        let source = fs.open(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::NotFound { path: path.clone() },
+            _ => Error::io("open", &path)(error),
+        })?;
+        source.expect_scan();
+        self.create(dir, name, |put| {
+            let mut offset = 0;
+            while offset < source.len() {
+                let len = PIECE.min(source.len() - offset);
+                put(&source.read(offset, usize::try_from(len).unwrap_or_default())?)?;
+                offset += len;
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes a file of what `write` puts; it gets its name when it is complete.
+    fn create(
+        &self,
+        dir: &Path,
+        name: &str,
+        write: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>,
+    ) -> Result<()> {
+        let path = dir.join([name, ".copy"].concat());
+        let mode = Mode {
+            bits: 0o666,
+            exact: false,
+        };
+        let fs: &dyn Fs = &*self.inner.options.fs;
+        let mut file = fs.create(&path, mode).map_err(Error::io("create", &path))?;
+        write(&mut |data| file.write_all(data).map_err(Error::io("write", &path)))?;
+        file.sync().map_err(Error::io("sync", &path))?;
+        let to = dir.join(name);
+        file.persist(&to).map_err(Error::io("rename to", to))
+    }
+}
