@@ -63,7 +63,7 @@ export PEER_V16
 
 Q := $(if $(V),,@)
 
-.PHONY: all help setup demo quick test stress fuzz valgrind asan tsan check-targets check-git check-git-suite git-archive \
+.PHONY: all help setup demo quick test stress fuzz valgrind asan tsan check-targets check-msrv check-deny check-git check-git-suite git-archive \
 	check-git-modern headers header-check \
 	bench bench-instructions bench-growth bench-git install uninstall dist deb check-install clean
 
@@ -80,6 +80,8 @@ help:
 	@echo 'make asan             the C tests with AddressSanitizer in the library and in them'
 	@echo 'make tsan             the tests with threads, with ThreadSanitizer in library and std'
 	@echo 'make check-targets    for a 32-bit and a big-endian machine: compile; tests of 32 bits'
+	@echo 'make check-msrv       compile with the oldest compiler that Cargo.toml promises'
+	@echo 'make check-deny       licences and advisories, where cargo-deny is installed'
 	@echo 'make check-git        build a git on the library and test it (needs GIT_V16=folder)'
 	@echo 'make check-git-suite  part of the test suite of that git, compared with a list of results'
 	@echo 'make git-archive      an object in place of the folder reftable/ of git GIT_VERSION=$(GIT_VERSION)'
@@ -162,6 +164,14 @@ tsan: $(C_TESTS) | setup
 
 check-targets: | setup
 	$(Q)scripts/check-targets $(BUILD)/targets
+
+# The compiler that Cargo.toml promises; licences and advisories of what comes with the packages.
+check-msrv: | setup
+	$(Q)scripts/check-msrv $(BUILD)/msrv
+
+check-deny: | setup
+	$(Q)if command -v cargo-deny >/dev/null; then cargo-deny check; \
+	else echo 'check-deny: SKIPPED: cargo-deny is not installed'; fi
 
 check-git: $(BUILD)/libreftable.a
 	$(Q)GIT_V16='$(GIT_V16)' SEED='$(SEED)' GIT_SRC='$(GIT_SRC)' scripts/check-git $(BUILD)
