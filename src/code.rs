@@ -1,67 +1,47 @@
 //! Errors of the core as the codes and texts of series v16, and the codes as `errno`.
 
-use reftable::error::{Defect, Error};
-use reftable_capi::error::Interface;
+use reftable_capi::error;
 use reftable_capi::error::{
-    API, EMPTY_TABLE, FORMAT, GENERAL, IO, LOCK, NAME_CONFLICT, NOT_EXIST, REFNAME, ZLIB,
+    API, FORMAT, GENERAL, IO, LOCK, NAME_CONFLICT, NOT_EXIST, REFNAME, ZLIB,
 };
 use std::ffi::{CStr, c_int};
 
-impl Interface for crate::Interface {
+/// How this interface names what went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {}
+
+/// cbindgen:ignore
+pub(super) type Code = error::Code<Interface>;
+/// cbindgen:ignore
+pub(super) type Status = error::Status<Interface>;
+
+/// Runs the body of a function that returns a status.
+pub(super) fn status(body: impl FnOnce() -> Status) -> c_int {
+    error::status(body)
+}
+
+impl error::Interface for Interface {
     /// There is no code for a lack of memory.
     const OUT_OF_MEMORY: c_int = GENERAL;
+    const OUTDATED: c_int = LOCK;
+    const OUT_OF_ORDER: c_int = GENERAL;
+    const TOO_LARGE: c_int = GENERAL;
 
-    fn code_of(error: &Error) -> c_int {
-        v16_code(error)
+    /// Empty tables share the text of all unknown codes.
+    fn text(code: c_int) -> Option<&'static CStr> {
+        Some(match code {
+            GENERAL => c"general error",
+            IO => c"I/O error",
+            FORMAT => c"corrupt reftable file",
+            NOT_EXIST => c"file does not exist",
+            LOCK => c"data is outdated",
+            API => c"misuse of the reftable API",
+            ZLIB => c"zlib failure",
+            NAME_CONFLICT => c"file/directory conflict",
+            REFNAME => c"invalid refname",
+            _ => return None,
+        })
     }
-}
-
-/// The code of an error in series v16.
-///
-/// Callers assert that they never see [`API`] where the C library gives another code, so only
-/// true misuse maps to it.
-pub(super) fn v16_code(error: &Error) -> c_int {
-    match error {
-        Error::Io { .. } => IO,
-        Error::Corrupt(corruption) => match corruption.defect {
-            Defect::Zlib => ZLIB,
-            _ => FORMAT,
-        },
-        Error::HashMismatch { .. } | Error::RangeOverlap { .. } => FORMAT,
-        Error::NotFound { .. } => NOT_EXIST,
-        Error::Locked { .. } | Error::Outdated { .. } => LOCK,
-        Error::Misuse(_) => API,
-        Error::EmptyTable => EMPTY_TABLE,
-        Error::NameConflict { .. } => NAME_CONFLICT,
-        Error::InvalidName { .. } => REFNAME,
-        Error::OutOfOrder { .. } | Error::TooLarge { .. } => GENERAL,
-        // Not met by the functions of C, which know no repositories.
-        Error::NoRepository { .. }
-        | Error::NotReftable { .. }
-        | Error::UnsupportedRepository { .. }
-        | Error::SymrefChain { .. }
-        | Error::Unexpected { .. }
-        | Error::DuplicateEdit { .. } => GENERAL,
-        Error::Callback(value) => *value,
-        _ => GENERAL,
-    }
-}
-
-/// The text of a code in series v16; `None` if it has none, which [`EMPTY_TABLE`] shares with all
-/// unknown codes.
-pub(super) fn v16_text(code: c_int) -> Option<&'static CStr> {
-    Some(match code {
-        GENERAL => c"general error",
-        IO => c"I/O error",
-        FORMAT => c"corrupt reftable file",
-        NOT_EXIST => c"file does not exist",
-        LOCK => c"data is outdated",
-        API => c"misuse of the reftable API",
-        ZLIB => c"zlib failure",
-        NAME_CONFLICT => c"file/directory conflict",
-        REFNAME => c"invalid refname",
-        _ => return None,
-    })
 }
 
 /// The `errno` that comes nearest to a code.
@@ -80,12 +60,15 @@ pub(super) fn errno(code: c_int) -> c_int {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use reftable::error::{Defect, Error};
     use reftable::hash::HashId;
+    use reftable_capi::error::Interface as _;
     use std::path::PathBuf;
 
     fn assert_codes(table: impl IntoIterator<Item = (Error, c_int)>) {
         for (error, code) in table {
-            assert_eq!(v16_code(&error), code, "{error}");
+            let text = error.to_string();
+            assert_eq!(Code::from(error).0, code, "{text}");
         }
     }
 
@@ -154,7 +137,7 @@ mod tests {
             (1, None, libc::ERANGE),
         ];
         for (code, text, number) in table {
-            assert_eq!(v16_text(code), text, "{code}");
+            assert_eq!(Interface::text(code), text, "{code}");
             assert_eq!(errno(code), number, "{code}");
         }
     }

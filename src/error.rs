@@ -1,10 +1,10 @@
 //! Codes as texts and `errno`.
 
-use super::code::{errno, v16_text};
+use super::code::errno;
+use crate::Interface;
+use reftable_capi::error::text;
 use reftable_capi::guard::guard;
-use std::cell::Cell;
 use std::ffi::{c_char, c_int};
-use std::io::Write;
 
 /// What can go wrong. Functions return these as `int`; -1 is an error without a name of its own:
 /// a record out of order or too large for a block, a lack of memory, or whatever a callback means
@@ -42,36 +42,12 @@ pub enum reftable_error {
     REFTABLE_REFNAME_ERROR = -10,
 }
 
-/// Longest text for a code without one, with its NUL.
-const UNKNOWN_LEN: usize = 40;
-
-thread_local! {
-    static UNKNOWN: Cell<[u8; UNKNOWN_LEN]> = const { Cell::new([0; UNKNOWN_LEN]) };
-}
-
 /// Returns an English text for an error code, without newline. It is never freed by the caller.
 /// The text for a code that has none of its own lasts until the thread's next call of this
 /// function.
 #[unsafe(no_mangle)]
 pub extern "C" fn reftable_error_str(err: c_int) -> *const c_char {
-    guard(c"general error".as_ptr(), || match v16_text(err) {
-        Some(text) => text.as_ptr(),
-        None => UNKNOWN.with(|buffer| {
-            buffer.set(unknown(err));
-            buffer.as_ptr().cast_const().cast()
-        }),
-    })
-}
-
-/// "unknown error code" and the number, ended by NUL.
-fn unknown(err: c_int) -> [u8; UNKNOWN_LEN] {
-    let mut text = [0; UNKNOWN_LEN];
-    if let Some((_, room)) = text.split_last_mut() {
-        let mut room: &mut [u8] = room;
-        // The longest number fits, and a cut text would be no less true.
-        let _ = write!(room, "unknown error code {err}");
-    }
-    text
+    text::<Interface>(err)
 }
 
 /// Returns the errno value that comes nearest to an error code: EIO, EFAULT, ENOENT, EBUSY, EINVAL

@@ -1,16 +1,16 @@
 //! A reader or a merged table, whichever.
 
-use super::iter::reftable_iterator;
-use super::merged::{reftable_merged_table, reftable_merged_table_seek_ref};
-use super::reader::{reftable_reader, reftable_reader_seek_ref};
-use super::record::reftable_ref_record;
-use super::{Status, status};
-use crate::Code;
+use crate::iter::reftable_iterator;
+use crate::merged::reftable_merged_table;
+use crate::reader::reftable_reader;
+use crate::record::reftable_ref_record;
+use crate::{Status, status};
+use reftable_capi::error::Misuse;
 use reftable_capi::guard::guard;
-use reftable_capi::handle;
+use reftable_capi::name::Name;
+use reftable_capi::shape::Zeroed;
+use reftable_capi::{borrowed, layout, name, put, shared, text};
 use std::ffi::{c_char, c_int, c_void};
-use std::mem::{align_of, offset_of, size_of};
-use std::ptr::null_mut;
 
 /// Stands for a reader or a merged table, of which the caller stays the owner. There is nothing to
 /// free.
@@ -23,70 +23,59 @@ pub struct reftable_table {
     pub table_arg: *mut c_void,
 }
 
-#[cfg(target_pointer_width = "64")]
-const _: () = {
-    type T = reftable_table;
-    assert!(size_of::<T>() == 16 && align_of::<T>() == 8);
-    assert!(offset_of!(T, ops) == 0 && offset_of!(T, table_arg) == 8);
-};
+layout!(zeroed reftable_table: 16 / 8 { ops @ 0, table_arg @ 8 });
 
 /// What can be done with either kind of table.
 pub struct reftable_table_vtable {
-    seek_ref: unsafe fn(*mut c_void, *mut reftable_iterator, *const c_char) -> c_int,
-    read_ref: unsafe fn(*mut c_void, &[u8], *mut reftable_ref_record) -> Status,
+    seek_ref: unsafe fn(*mut c_void, *mut reftable_iterator, &[u8]) -> Status,
+    read_ref: unsafe fn(*mut c_void, &Name, *mut reftable_ref_record) -> Status,
 }
 
+// A table with these functions has a reader as its argument.
 static READER_OPS: reftable_table_vtable = reftable_table_vtable {
-    // SAFETY: a table with these functions has a reader as its argument.
-    seek_ref: |table, it, name| unsafe { reftable_reader_seek_ref(table.cast(), it, name) },
-    read_ref: |table, name, out| {
-        // SAFETY: a table with these functions has a reader as its argument.
-        let reader = unsafe { handle::share(table.cast::<reftable_reader>()) };
-        // SAFETY: the same contract.
-        unsafe { reader.ok_or(Code::MISUSE)?.read_ref(name, out) }
-    },
+    // SAFETY: the same contract.
+    seek_ref: |table, it, name| unsafe { shared!(reader(table))?.seek_ref(it, name) },
+    // SAFETY: the same contract.
+    read_ref: |table, name, out| unsafe { shared!(reader(table))?.read_ref(name, out) },
 };
 
+// A table with these functions has a merged table as its argument.
 static MERGED_OPS: reftable_table_vtable = reftable_table_vtable {
-    // SAFETY: a table with these functions has a merged table as its argument.
-    seek_ref: |table, it, name| unsafe { reftable_merged_table_seek_ref(table.cast(), it, name) },
-    read_ref: |table, name, out| {
-        // SAFETY: a table with these functions has a merged table as its argument.
-        let merged = unsafe { handle::share(table.cast::<reftable_merged_table>()) };
-        // SAFETY: the same contract.
-        unsafe { merged.ok_or(Code::MISUSE)?.read_ref(name, out) }
-    },
+    // SAFETY: the same contract.
+    seek_ref: |table, it, name| unsafe { shared!(merged(table))?.seek_ref(it, name) },
+    // SAFETY: the same contract.
+    read_ref: |table, name, out| unsafe { shared!(merged(table))?.read_ref(name, out) },
 };
 
-/// Fills `tab`, or zeroes it if `table` is NULL.
-///
-/// # Safety
-///
-/// `tab` follows contract 1.
-unsafe fn fill<T>(tab: *mut reftable_table, table: *mut T, ops: &'static reftable_table_vtable) {
-    let (ops, table_arg) = if table.is_null() {
-        (null_mut(), null_mut())
-    } else {
-        ((&raw const *ops).cast_mut(), table.cast())
-    };
-    // SAFETY: contract 1. NULL is no place to put anything, and there is nobody to tell.
-    let _ = unsafe { handle::put(tab, reftable_table { ops, table_arg }) };
+fn reader(table: *mut c_void) -> *mut reftable_reader {
+    table.cast()
 }
 
-/// The functions of a table and their argument.
-///
-/// # Safety
-///
-/// `tab` follows contract 1 and was set up by one of the functions below, or not at all.
-unsafe fn table(
+fn merged(table: *mut c_void) -> *mut reftable_merged_table {
+    table.cast()
+}
+
+/// Makes `tab` stand for `table`, or for nothing if that is NULL. NULL is no place to put
+/// anything, and there is nobody to tell.
+fn stand_for<T>(tab: *mut reftable_table, table: *mut T, ops: &'static reftable_table_vtable) {
+    let mut standing = reftable_table::ZERO;
+    if !table.is_null() {
+        standing.ops = (&raw const *ops).cast_mut();
+        standing.table_arg = table.cast();
+    }
+    let _ = put!(tab, standing);
+}
+
+/// The functions of a table, which was set up by one of the functions below or not at all, and
+/// their argument.
+fn functions(
     tab: *mut reftable_table,
-) -> Result<(&'static reftable_table_vtable, *mut c_void), Code> {
-    // SAFETY: contract 1.
-    let tab = unsafe { handle::borrow(tab) }.ok_or(Code::MISUSE)?;
+) -> Result<(&'static reftable_table_vtable, *mut c_void), Misuse> {
+    let tab = borrowed!(tab)?;
     let ops = [&READER_OPS, &MERGED_OPS]
         .into_iter()
         .find(|ops| std::ptr::eq(*ops, tab.ops))
-        .ok_or(Code::MISUSE)?;
+        .ok_or(Misuse)?;
     Ok((ops, tab.table_arg))
 }
 
@@ -99,10 +88,9 @@ pub unsafe extern "C" fn reftable_table_seek_ref(
     name: *const c_char,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        let (ops, arg) = unsafe { table(tab) }?;
+        let (ops, table) = functions(tab)?;
         // SAFETY: the argument that was stored with these functions.
-        Ok(unsafe { (ops.seek_ref)(arg, it, name) })
+        unsafe { (ops.seek_ref)(table, it, text!(name).unwrap_or_default()) }
     })
 }
 
@@ -112,8 +100,7 @@ pub unsafe extern "C" fn reftable_table_from_reader(
     tab: *mut reftable_table,
     reader: *mut reftable_reader,
 ) {
-    // SAFETY: contract 1.
-    guard((), || unsafe { fill(tab, reader, &READER_OPS) });
+    guard((), || stand_for(tab, reader, &READER_OPS));
 }
 
 /// Makes tab stand for a merged table, which must outlive its use. What tab was before does not
@@ -123,8 +110,7 @@ pub unsafe extern "C" fn reftable_table_from_merged_table(
     tab: *mut reftable_table,
     mt: *mut reftable_merged_table,
 ) {
-    // SAFETY: contract 1.
-    guard((), || unsafe { fill(tab, mt, &MERGED_OPS) });
+    guard((), || stand_for(tab, mt, &MERGED_OPS));
 }
 
 /// Looks up the ref of exactly this name.
@@ -139,14 +125,8 @@ pub unsafe extern "C" fn reftable_table_read_ref(
     r#ref: *mut reftable_ref_record,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        let (ops, arg) = unsafe { table(tab) }?;
-        // SAFETY: contract 2.
-        let name = unsafe { handle::text(name) }.ok_or(Code::MISUSE)?;
-        if r#ref.is_null() {
-            return Err(Code::MISUSE);
-        }
+        let (ops, table) = functions(tab)?;
         // SAFETY: the argument that was stored with these functions.
-        unsafe { (ops.read_ref)(arg, name, r#ref) }
+        unsafe { (ops.read_ref)(table, &name!(name)?, r#ref) }
     })
 }

@@ -1,18 +1,18 @@
 //! Iterators over refs or log records of a table or of many.
 
-use super::outgoing::{give_log, give_next_ref};
-use super::record::{reftable_log_record, reftable_ref_record};
-use super::{Status, status};
-use crate::Code;
+use crate::outgoing::{give_log, give_ref};
+use crate::record::{reftable_log_record, reftable_ref_record};
+use crate::{Code, Status, status};
+use reftable::error::Error;
 use reftable::merged::{MergedLogIter, MergedRefIter};
-use reftable::record::{LogRecord, LogRecordBuf, RefRecord, RefRecordBuf};
 use reftable::table::{LogIter, RefIter, RefsFor};
+use reftable_capi::cursor::{Cursor, Logs, Records, Refs};
+use reftable_capi::error::{Misuse, found};
 use reftable_capi::guard::guard;
-use reftable_capi::handle::{self, Handle};
-use reftable_capi::pass::pass;
+use reftable_capi::handle::{self, Handle, given};
+use reftable_capi::shape::Zeroed;
+use reftable_capi::{borrowed, borrowed_mut, entered, free, layout, put};
 use std::ffi::{c_int, c_void};
-use std::mem::{align_of, offset_of, size_of};
-use std::ptr::null_mut;
 
 /// Goes through refs or through log records, set up by the functions with "seek" or "refs_for" in
 /// their names. They want it zeroed. It may be moved by copying it, as long as only one copy is
@@ -26,12 +26,7 @@ pub struct reftable_iterator {
     pub iter_arg: *mut c_void,
 }
 
-#[cfg(target_pointer_width = "64")]
-const _: () = {
-    type T = reftable_iterator;
-    assert!(size_of::<T>() == 16 && align_of::<T>() == 8);
-    assert!(offset_of!(T, ops) == 0 && offset_of!(T, iter_arg) == 8);
-};
+layout!(zeroed reftable_iterator: 16 / 8 { ops @ 0, iter_arg @ 8 });
 
 /// Marks an iterator as one of the library's.
 pub struct reftable_iterator_vtable {
@@ -41,16 +36,16 @@ pub struct reftable_iterator_vtable {
 static OPS: reftable_iterator_vtable = reftable_iterator_vtable { _unique: 1 };
 
 /// What `iter_arg` points at.
-struct Cursor;
+struct Position;
 
-impl Handle for Cursor {
+impl Handle for Position {
     type Value = State;
 }
 
 /// Where an iterator is.
 pub(super) enum State {
-    Refs(Refs),
-    Logs(Logs),
+    Refs(Reader<RefCursor>),
+    Logs(Reader<LogCursor>),
     /// At the end; the tables are let go of.
     Done,
     /// An error stays one: going on would leave out records.
@@ -58,115 +53,62 @@ pub(super) enum State {
 }
 
 /// Refs of one table or of many.
-pub(super) struct Refs {
-    cursor: RefCursor,
-    /// Read by a call for log records, which had to know whether there is anything.
-    ahead: Option<RefRecordBuf>,
-}
-
-enum RefCursor {
+pub(super) enum RefCursor {
     Table(RefIter),
     Object(RefsFor),
     Merged(MergedRefIter),
 }
 
 /// Log records of one table or of many.
-pub(super) struct Logs {
-    cursor: LogCursor,
-    /// Read by a call for refs, which had to know whether there is anything.
-    ahead: Option<LogRecordBuf>,
-}
-
-enum LogCursor {
+pub(super) enum LogCursor {
     Table(LogIter),
     Merged(MergedLogIter),
 }
 
-impl From<RefCursor> for State {
-    fn from(cursor: RefCursor) -> State {
-        State::Refs(Refs {
-            cursor,
-            ahead: None,
-        })
-    }
-}
+macro_rules! cursor {
+    ($cursor:ident of $records:ident: $($variant:ident($iter:ident)),*) => {
+        impl Cursor for $cursor {
+            type Of = $records;
 
-impl From<LogCursor> for State {
-    fn from(cursor: LogCursor) -> State {
-        State::Logs(Logs {
-            cursor,
-            ahead: None,
-        })
-    }
-}
-
-impl From<RefIter> for State {
-    fn from(refs: RefIter) -> State {
-        RefCursor::Table(refs).into()
-    }
-}
-
-impl From<RefsFor> for State {
-    fn from(refs: RefsFor) -> State {
-        RefCursor::Object(refs).into()
-    }
-}
-
-impl From<MergedRefIter> for State {
-    fn from(refs: MergedRefIter) -> State {
-        RefCursor::Merged(refs).into()
-    }
-}
-
-impl From<LogIter> for State {
-    fn from(logs: LogIter) -> State {
-        LogCursor::Table(logs).into()
-    }
-}
-
-impl From<MergedLogIter> for State {
-    fn from(logs: MergedLogIter) -> State {
-        LogCursor::Merged(logs).into()
-    }
-}
-
-impl RefCursor {
-    #[inline]
-    fn next(
-        &mut self,
-        give: impl FnOnce(&RefRecord<'_>) -> Result<(), Code>,
-    ) -> Result<bool, Code> {
-        match self {
-            RefCursor::Table(refs) => pass(refs.next()?, give),
-            RefCursor::Object(refs) => pass(refs.next()?, give),
-            RefCursor::Merged(refs) => pass(refs.next()?, give),
+            #[inline]
+            fn step<E: From<Error>>(
+                &mut self,
+                give: impl FnOnce(&<$records as Records>::Lent<'_>) -> Result<(), E>,
+            ) -> Result<bool, E> {
+                match self {
+                    $($cursor::$variant(cursor) => cursor.step(give),)*
+                }
+            }
         }
-    }
+
+        $(impl From<$iter> for State {
+            fn from(cursor: $iter) -> State {
+                State::$records(Reader { cursor: $cursor::$variant(cursor), ahead: None })
+            }
+        })*
+    };
 }
 
-impl LogCursor {
+cursor!(RefCursor of Refs: Table(RefIter), Object(RefsFor), Merged(MergedRefIter));
+cursor!(LogCursor of Logs: Table(LogIter), Merged(MergedLogIter));
+
+/// Reads records of one kind.
+pub(super) struct Reader<C: Cursor> {
+    cursor: C,
+    /// Read by a call for the other kind, which had to know whether there is anything.
+    ahead: Option<<C::Of as Records>::Kept>,
+}
+
+impl<C: Cursor> Reader<C> {
     #[inline]
     fn next(
         &mut self,
-        give: impl FnOnce(&LogRecord<'_>) -> Result<(), Code>,
-    ) -> Result<bool, Code> {
-        match self {
-            LogCursor::Table(logs) => pass(logs.next()?, give),
-            LogCursor::Merged(logs) => pass(logs.next()?, give),
-        }
-    }
-}
-
-impl Refs {
-    #[inline]
-    fn next(
-        &mut self,
-        give: impl FnOnce(&RefRecord<'_>) -> Result<(), Code>,
+        give: impl FnOnce(&<C::Of as Records>::Lent<'_>) -> Result<(), Code>,
     ) -> Result<bool, Code> {
         let Some(record) = &self.ahead else {
-            return self.cursor.next(give);
+            return self.cursor.step(give);
         };
-        give(&record.as_record())?;
+        give(&C::Of::lend(record))?;
         self.ahead = None;
         Ok(true)
     }
@@ -174,35 +116,9 @@ impl Refs {
     fn any_left(&mut self) -> Result<bool, Code> {
         if self.ahead.is_none() {
             let ahead = &mut self.ahead;
-            self.cursor.next(|record| {
-                *ahead = Some(record.to_buf());
-                Ok(())
-            })?;
-        }
-        Ok(self.ahead.is_some())
-    }
-}
-
-impl Logs {
-    #[inline]
-    fn next(
-        &mut self,
-        give: impl FnOnce(&LogRecord<'_>) -> Result<(), Code>,
-    ) -> Result<bool, Code> {
-        let Some(record) = &self.ahead else {
-            return self.cursor.next(give);
-        };
-        give(&record.as_record())?;
-        self.ahead = None;
-        Ok(true)
-    }
-
-    fn any_left(&mut self) -> Result<bool, Code> {
-        if self.ahead.is_none() {
-            let ahead = &mut self.ahead;
-            self.cursor.next(|record| {
-                *ahead = Some(record.to_buf());
-                Ok(())
+            self.cursor.step(|record| {
+                *ahead = Some(C::Of::keep(record));
+                Ok::<(), Code>(())
             })?;
         }
         Ok(self.ahead.is_some())
@@ -210,46 +126,6 @@ impl Logs {
 }
 
 impl State {
-    /// Gives the next ref to `give`; whether there was one.
-    #[inline]
-    fn next_ref(
-        &mut self,
-        give: impl FnOnce(&RefRecord<'_>) -> Result<(), Code>,
-    ) -> Result<bool, Code> {
-        match self {
-            State::Refs(refs) => {
-                let step = refs.next(give);
-                self.settle(step)
-            }
-            State::Logs(logs) => {
-                let left = logs.any_left();
-                self.refuse(left)
-            }
-            State::Done => Ok(false),
-            State::Failed(code) => Err(*code),
-        }
-    }
-
-    /// Gives the next log record to `give`; whether there was one.
-    #[inline]
-    fn next_log(
-        &mut self,
-        give: impl FnOnce(&LogRecord<'_>) -> Result<(), Code>,
-    ) -> Result<bool, Code> {
-        match self {
-            State::Logs(logs) => {
-                let step = logs.next(give);
-                self.settle(step)
-            }
-            State::Refs(refs) => {
-                let left = refs.any_left();
-                self.refuse(left)
-            }
-            State::Done => Ok(false),
-            State::Failed(code) => Err(*code),
-        }
-    }
-
     /// Passes on what a step gave, after an end or an error for good.
     #[inline]
     fn settle(&mut self, step: Result<bool, Code>) -> Result<bool, Code> {
@@ -262,8 +138,14 @@ impl State {
     }
 
     /// Answers a call for the other kind of record: misuse, unless there are no records at all.
-    fn refuse(&mut self, any_left: Result<bool, Code>) -> Result<bool, Code> {
-        match any_left {
+    fn refuse(&mut self) -> Result<bool, Code> {
+        let left = match self {
+            State::Refs(refs) => refs.any_left(),
+            State::Logs(logs) => logs.any_left(),
+            State::Done => Ok(false),
+            State::Failed(code) => Err(*code),
+        };
+        match left {
             Ok(true) => Err(Code::MISUSE),
             other => self.settle(other),
         }
@@ -279,10 +161,9 @@ pub(super) unsafe fn seek<S: Into<State>>(
     it: *mut reftable_iterator,
     start: impl FnOnce() -> Result<S, Code>,
 ) -> Status {
-    let check_unused = || {
-        // SAFETY: contract 1.
-        let it = unsafe { it.as_ref() }.ok_or(Code::MISUSE)?;
-        it.ops.is_null().then_some(()).ok_or(Code::MISUSE)
+    let check_unused = || match borrowed!(it)?.ops.is_null() {
+        true => Ok(()),
+        false => Err(Misuse),
     };
     check_unused()?;
     let state = start()?.into();
@@ -290,26 +171,20 @@ pub(super) unsafe fn seek<S: Into<State>>(
     check_unused()?;
     let started = reftable_iterator {
         ops: (&raw const OPS).cast_mut(),
-        iter_arg: handle::make::<Cursor>(state).cast(),
+        iter_arg: handle::make::<Position>(state).cast(),
     };
-    // SAFETY: contract 1.
-    unsafe { it.write(started) };
+    put!(it, started)?;
     Ok(0)
 }
 
-/// The state of an iterator; misuse if it is not set up, or in use by a call under way.
-///
-/// # Safety
-///
-/// `it` follows contract 1 and was set up by [`seek`], or not at all.
-unsafe fn enter(it: *mut reftable_iterator) -> Result<handle::Entered<Cursor>, Code> {
-    // SAFETY: contract 1.
-    let it = unsafe { it.as_ref() }.ok_or(Code::MISUSE)?;
-    if !std::ptr::eq(it.ops.cast_const(), &raw const OPS) {
-        return Err(Code::MISUSE);
+/// The state of an iterator that was set up by [`seek`]; misuse if it was not, or is in use by a call
+/// under way.
+fn enter(it: *mut reftable_iterator) -> Result<handle::Entered<Position>, Misuse> {
+    let it = borrowed!(it)?;
+    match std::ptr::eq(it.ops, &raw const OPS) {
+        true => entered!(it.iter_arg.cast::<Position>()),
+        false => Err(Misuse),
     }
-    // SAFETY: an iterator with these `ops` was set up by `seek`.
-    unsafe { handle::enter(it.iter_arg.cast::<Cursor>()) }.ok_or(Code::MISUSE)
 }
 
 /// Reads the next ref.
@@ -324,14 +199,13 @@ pub unsafe extern "C" fn reftable_iterator_next_ref(
     r#ref: *mut reftable_ref_record,
 ) -> c_int {
     status(|| {
-        if r#ref.is_null() {
-            return Err(Code::MISUSE);
-        }
-        // SAFETY: contract 1.
-        let mut state = unsafe { enter(it) }?;
+        let (mut state, out) = (enter(it)?, given(r#ref)?);
+        let State::Refs(refs) = &mut *state else {
+            return found(state.refuse());
+        };
         // SAFETY: contracts 1 and 4.
-        let found = state.next_ref(|record| unsafe { give_next_ref(record, r#ref) })?;
-        Ok(if found { 0 } else { 1 })
+        let step = refs.next(|record| unsafe { give_ref(record, out) });
+        found(state.settle(step))
     })
 }
 
@@ -342,14 +216,13 @@ pub unsafe extern "C" fn reftable_iterator_next_log(
     log: *mut reftable_log_record,
 ) -> c_int {
     status(|| {
-        if log.is_null() {
-            return Err(Code::MISUSE);
-        }
-        // SAFETY: contract 1.
-        let mut state = unsafe { enter(it) }?;
+        let (mut state, out) = (enter(it)?, given(log)?);
+        let State::Logs(logs) = &mut *state else {
+            return found(state.refuse());
+        };
         // SAFETY: contracts 1 and 4.
-        let found = state.next_log(|record| unsafe { give_log(record, log) })?;
-        Ok(if found { 0 } else { 1 })
+        let step = logs.next(|record| unsafe { give_log(record, out) });
+        found(state.settle(step))
     })
 }
 
@@ -358,17 +231,10 @@ pub unsafe extern "C" fn reftable_iterator_next_log(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_iterator_destroy(it: *mut reftable_iterator) {
     guard((), || {
-        // SAFETY: contract 1.
-        let Some(it) = (unsafe { it.as_mut() }) else {
-            return;
-        };
-        let ours = std::ptr::eq(it.ops.cast_const(), &raw const OPS);
-        let state = it.iter_arg.cast::<Cursor>();
-        it.ops = null_mut();
-        it.iter_arg = null_mut();
-        if ours {
-            // SAFETY: an iterator with these `ops` was set up by `seek`, and the pointer is gone.
-            unsafe { handle::free(state) };
+        let old = borrowed_mut!(it).map(|it| std::mem::replace(it, reftable_iterator::ZERO));
+        let ours = |it: &reftable_iterator| std::ptr::eq(it.ops, &raw const OPS);
+        if let Some(old) = old.ok().filter(ours) {
+            free!(old.iter_arg.cast::<Position>());
         }
     });
 }

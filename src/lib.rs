@@ -2,7 +2,7 @@
 //!
 //! `build.rs` makes `include/reftable.h` from the `pub` items here, in this order of modules; their
 //! docs are the header's and written for readers of C. The rules for pointers are the contract in
-//! [`super`]; who owns what is in `docs/c-abi.md`.
+//! [`reftable_capi`]; who owns what is in `docs/c-abi.md`.
 #![expect(
     unsafe_code,
     reason = "the boundary to C; the contract is in reftable_capi"
@@ -36,21 +36,4 @@ mod writer;
 // The folder.
 mod stack;
 
-use reftable_capi::error::status;
-use std::ffi::c_int;
-
-/// How this interface names what went wrong.
-///
-/// cbindgen:ignore
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Interface {}
-
-/// The negative value with which a function fails.
-///
-/// cbindgen:ignore
-type Code = reftable_capi::error::Code<Interface>;
-
-/// What most functions return: 0, sometimes 1, or a negative code.
-///
-/// cbindgen:ignore
-type Status = Result<c_int, Code>;
+use code::{Code, Interface, Status, status};

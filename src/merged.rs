@@ -1,18 +1,19 @@
 //! Several tables as one.
 
-use super::iter::{reftable_iterator, seek};
-use super::outgoing::give_ref;
-use super::reader::reftable_reader;
-use super::record::reftable_ref_record;
-use super::{Status, status};
-use crate::Code;
+use crate::iter::{reftable_iterator, seek};
+use crate::outgoing::give_ref;
+use crate::reader::reftable_reader;
+use crate::record::reftable_ref_record;
+use crate::{Code, Status, status};
 use reftable::hash::HashId;
 use reftable::merged::MergedTable;
 use reftable::record::RefRecord;
 use reftable_capi::alloc::release;
 use reftable_capi::error::FORMAT;
 use reftable_capi::guard::guard;
-use reftable_capi::handle::{self, Handle};
+use reftable_capi::handle::{Handle, given};
+use reftable_capi::name::Name;
+use reftable_capi::{array, free, put_new, shared, text};
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_char, c_int};
 use std::ptr::null_mut;
@@ -86,24 +87,30 @@ impl Merged {
     /// # Safety
     ///
     /// `out` follows contracts 1 and 4.
-    pub(super) unsafe fn read_ref(&self, name: &[u8], out: *mut reftable_ref_record) -> Status {
+    pub(super) unsafe fn read_ref(&self, name: &Name, out: *mut reftable_ref_record) -> Status {
+        let out = given(out)?;
         // SAFETY: contracts 1 and 4.
         let give = |record: RefRecord<'_>| unsafe { give_ref(&record, out) };
         let found = self.view()?.read_ref(name, give)?;
         found.map_or(Ok(1), |given| given.map(|()| 0))
     }
 
-    /// Lets go of the tables and frees the readers.
+    /// Sets up an iterator over refs.
+    ///
+    /// # Safety
+    ///
+    /// `it` follows contract 1.
+    pub(super) unsafe fn seek_ref(&self, it: *mut reftable_iterator, name: &[u8]) -> Status {
+        // SAFETY: contract 1.
+        unsafe { seek(it, || Ok(self.view()?.refs_from(name)?)) }
+    }
+
+    /// Lets go of the tables and frees the readers, which belong to the merged table now.
     fn close(&self) {
         drop(self.view.take());
         let readers = self.readers.replace(Readers::NONE);
-        // SAFETY: contract 5; the array was given to the library.
-        for reader in unsafe { handle::array(readers.array, readers.len) }
-            .into_iter()
-            .flatten()
-        {
-            // SAFETY: contract 3; readers belong to their merged table when that is closed.
-            unsafe { handle::free(*reader) };
+        for reader in array!(readers.array, readers.len).into_iter().flatten() {
+            free!(*reader);
         }
         // SAFETY: the array is a block that was given to the library; its last use was above.
         unsafe { release(readers.array) };
@@ -131,38 +138,19 @@ pub unsafe extern "C" fn reftable_new_merged_table(
     hash_id: u32,
 ) -> c_int {
     status(|| {
-        if out.is_null() {
-            return Err(Code::MISUSE);
-        }
-        // SAFETY: contracts 1, 3 and 5.
-        let view = unsafe { merge(readers, n, hash_id) }?;
-        let readers = Readers {
-            array: readers,
-            len: n,
-        };
-        // SAFETY: contract 1; not NULL.
-        unsafe { out.write(handle::make(Merged::new(view, readers, false))) };
-        Ok(0)
+        let (out, array) = (given(out)?, readers);
+        let view = merge(array, n, hash_id)?;
+        let readers = Readers { array, len: n };
+        Ok(put_new!(out, Merged::new(view, readers, false))?)
     })
 }
 
 /// The view of an array of readers.
-///
-/// # Safety
-///
-/// `readers` follows contracts 1 and 5, its elements contract 3.
-unsafe fn merge(
-    readers: *mut *mut reftable_reader,
-    n: c_int,
-    hash_id: u32,
-) -> Result<MergedTable, Code> {
-    // SAFETY: contracts 1 and 5.
-    let readers = unsafe { handle::array(readers, n) }.ok_or(Code::MISUSE)?;
+fn merge(readers: *mut *mut reftable_reader, n: c_int, hash_id: u32) -> Result<MergedTable, Code> {
+    let readers = array!(readers, n)?;
     let mut tables = Vec::with_capacity(readers.len());
     for reader in &*readers {
-        // SAFETY: contract 3.
-        let reader = unsafe { handle::share(*reader) }.ok_or(Code::MISUSE)?;
-        tables.push(Arc::clone(reader.table()));
+        tables.push(Arc::clone(shared!(*reader)?.table()));
     }
     let hash = match HashId::from_format_id(hash_id) {
         Some(hash) => hash,
@@ -185,14 +173,8 @@ pub unsafe extern "C" fn reftable_merged_table_seek_ref(
     it: *mut reftable_iterator,
     name: *const c_char,
 ) -> c_int {
-    status(|| {
-        // SAFETY: contract 3.
-        let merged = unsafe { handle::share(mt) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 2.
-        let name = unsafe { handle::text(name) }.unwrap_or_default();
-        // SAFETY: contract 1.
-        unsafe { seek(it, || Ok(merged.view()?.refs_from(name)?)) }
-    })
+    // SAFETY: contract 1.
+    status(|| unsafe { shared!(mt)?.seek_ref(it, text!(name).unwrap_or_default()) })
 }
 
 /// Goes to the newest log record of name whose update index is not above update_index, or, if
@@ -206,10 +188,8 @@ pub unsafe extern "C" fn reftable_merged_table_seek_log_at(
     update_index: u64,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let merged = unsafe { handle::share(mt) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 2.
-        let name = unsafe { handle::text(name) }.unwrap_or_default();
+        let merged = shared!(mt)?;
+        let name = text!(name).unwrap_or_default();
         // SAFETY: contract 1.
         unsafe { seek(it, || Ok(merged.view()?.logs_from(name, update_index)?)) }
     })
@@ -231,11 +211,7 @@ pub unsafe extern "C" fn reftable_merged_table_seek_log(
 pub unsafe extern "C" fn reftable_merged_table_max_update_index(
     mt: *mut reftable_merged_table,
 ) -> u64 {
-    guard(0, || {
-        // SAFETY: contract 3.
-        let merged = unsafe { handle::share(mt) };
-        merged.map_or(0, |merged| merged.limits.get().1)
-    })
+    guard(0, || shared!(mt).map_or(0, |merged| merged.limits.get().1))
 }
 
 /// Returns the smallest update index of the tables, after a close too; 0 for none or NULL.
@@ -243,11 +219,7 @@ pub unsafe extern "C" fn reftable_merged_table_max_update_index(
 pub unsafe extern "C" fn reftable_merged_table_min_update_index(
     mt: *mut reftable_merged_table,
 ) -> u64 {
-    guard(0, || {
-        // SAFETY: contract 3.
-        let merged = unsafe { handle::share(mt) };
-        merged.map_or(0, |merged| merged.limits.get().0)
-    })
+    guard(0, || shared!(mt).map_or(0, |merged| merged.limits.get().0))
 }
 
 /// Frees the readers, as reftable_reader_free does, and the array. Does nothing for NULL and for the
@@ -255,8 +227,7 @@ pub unsafe extern "C" fn reftable_merged_table_min_update_index(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_merged_table_close(mt: *mut reftable_merged_table) {
     guard((), || {
-        // SAFETY: contract 3.
-        if let Some(merged) = unsafe { handle::share(mt) }.filter(|merged| !merged.lent) {
+        if let Some(merged) = shared!(mt).ok().filter(|merged| !merged.lent) {
             merged.close();
         }
     });
@@ -267,10 +238,8 @@ pub unsafe extern "C" fn reftable_merged_table_close(mt: *mut reftable_merged_ta
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_merged_table_free(mt: *mut reftable_merged_table) {
     guard((), || {
-        // SAFETY: contract 3.
-        if unsafe { handle::share(mt) }.is_some_and(|merged| !merged.lent) {
-            // SAFETY: contract 3; the caller gives the table up.
-            unsafe { handle::free(mt) };
+        if shared!(mt).is_ok_and(|merged| !merged.lent) {
+            free!(mt);
         }
     });
 }

@@ -3,10 +3,9 @@
 use reftable::hash::HashId;
 use reftable::table::{DEFAULT_BLOCK_SIZE, DEFAULT_RESTART_INTERVAL};
 use reftable::{Durability, StackOptions, WriteOptions};
-use reftable_capi::alloc;
 use reftable_capi::guard::guard;
+use reftable_capi::{alloc, layout};
 use std::ffi::{c_char, c_int, c_void};
-use std::mem::{align_of, offset_of, size_of};
 use std::sync::atomic::{AtomicI8, Ordering};
 use std::time::Duration;
 
@@ -29,24 +28,12 @@ pub struct reftable_write_options {
     pub skip_name_check: c_int,
 }
 
-const _: () = {
-    type T = reftable_write_options;
-    assert!(size_of::<T>() == 24 && align_of::<T>() == 4);
-    assert!(offset_of!(T, unpadded) == 0 && offset_of!(T, block_size) == 4);
-    assert!(offset_of!(T, skip_index_objects) == 8 && offset_of!(T, restart_interval) == 12);
-    assert!(offset_of!(T, hash_id) == 16 && offset_of!(T, skip_name_check) == 20);
-};
+layout!(zeroed reftable_write_options: 24 / 4 {
+    unpadded @ 0, block_size @ 4, skip_index_objects @ 8,
+    restart_interval @ 12, hash_id @ 16, skip_name_check @ 20,
+});
 
 impl reftable_write_options {
-    pub(super) const DEFAULT: reftable_write_options = reftable_write_options {
-        unpadded: 0,
-        block_size: 0,
-        skip_index_objects: 0,
-        restart_interval: 0,
-        hash_id: 0,
-        skip_name_check: 0,
-    };
-
     /// The options with the values that zeros stand for.
     pub(super) fn with_defaults(mut self) -> Self {
         if self.block_size == 0 {
@@ -133,13 +120,14 @@ pub extern "C" fn reftable_version() -> *const c_char {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use reftable_capi::shape::Zeroed;
     use std::ffi::CStr;
 
     #[test]
     fn zeros_stand_for_the_defaults() {
-        let options = reftable_write_options::DEFAULT.layout().expect("valid");
+        let options = reftable_write_options::ZERO.layout().expect("valid");
         assert_eq!(options, WriteOptions::default());
-        let stack = reftable_write_options::DEFAULT.stack().expect("valid");
+        let stack = reftable_write_options::ZERO.stack().expect("valid");
         assert!(stack.check_names && stack.quirks.ascending_ranges);
         assert_eq!(stack.lock_timeout, Some(Duration::ZERO));
     }
@@ -163,7 +151,7 @@ mod tests {
 
     #[test]
     fn an_unknown_hash_and_a_negative_interval_are_refused() {
-        let mut options = reftable_write_options::DEFAULT;
+        let mut options = reftable_write_options::ZERO;
         options.hash_id = 1;
         assert!(options.layout().is_none());
         options.hash_id = 0;

@@ -4,12 +4,13 @@
 //! A record is copied from its block to its place in C at once. As a value in between it would cost
 //! more than the memory for its fields.
 
-use super::record::{reftable_log_record, reftable_ref_record};
 use crate::Code;
+use crate::record::{reftable_log_record, reftable_ref_record, release_all};
 use reftable::hash::HashId;
 use reftable::record::{LogRecord, LogUpdate, LogValue, RefRecord, RefValue};
 use reftable_capi::alloc::{self, Block, release};
-use reftable_capi::handle;
+use reftable_capi::handle::{self, given};
+use reftable_capi::{borrowed, borrowed_mut};
 use std::ptr::null_mut;
 
 /// A copy of an object id.
@@ -72,62 +73,25 @@ unsafe fn put_name(old: *mut u8, new: Option<Block>, text: &[u8]) -> *mut u8 {
     unsafe { new.replace(old) }
 }
 
-/// Puts a copy of the ref where C wants it, freeing what was there.
-///
-/// The name may be a string of the record itself: the program may look up the target of what it
-/// looked up before. So it is copied first.
+/// Puts a copy of the ref where C wants it, freeing what was there. A block with a name is used
+/// again if that is not shorter, and one with an object id: a program can have put nothing shorter
+/// there.
 ///
 /// # Safety
 ///
-/// `out` follows contracts 1 and 4.
+/// `out` follows contracts 1 and 4. Nothing that the record is made of belongs to `out`.
+#[inline]
 pub(super) unsafe fn give_ref(
     record: &RefRecord<'_>,
     out: *mut reftable_ref_record,
 ) -> Result<(), Code> {
-    let name = Some(text(record.name)?);
-    // SAFETY: contracts 1 and 4.
-    unsafe { put_ref(record, name, out) }
-}
-
-/// The same for an iterator, whose names are its own. A block with a name is used again if that is
-/// not shorter.
-///
-/// # Safety
-///
-/// `out` follows contracts 1 and 4.
-#[inline]
-pub(super) unsafe fn give_next_ref(
-    record: &RefRecord<'_>,
-    out: *mut reftable_ref_record,
-) -> Result<(), Code> {
-    // SAFETY: contract 1.
-    let old = unsafe { out.as_ref() }.ok_or(Code::MISUSE)?;
+    let old = borrowed!(out)?;
     // SAFETY: contract 4.
     let old_name = unsafe { handle::text(old.ref_name) };
     let name = match old_name.is_some_and(|old| old.len() >= record.name.len()) {
         true => None,
         false => Some(text(record.name)?),
     };
-    // SAFETY: contracts 1 and 4, and what was found out above.
-    unsafe { put_ref(record, name, out) }
-}
-
-/// Puts a ref into a record, with `name` for its name or, without it, in the block of the old one.
-///
-/// A block with an object id is used again: a program can have put nothing shorter there.
-///
-/// # Safety
-///
-/// `out` follows contracts 1 and 4. Without `name`, the record has a name that is not shorter, and
-/// that of the ref is no part of the record.
-#[inline(always)]
-unsafe fn put_ref(
-    record: &RefRecord<'_>,
-    name: Option<Block>,
-    out: *mut reftable_ref_record,
-) -> Result<(), Code> {
-    // SAFETY: contract 1.
-    let old = unsafe { out.as_ref() }.ok_or(Code::MISUSE)?;
     let (id, peeled, target) = match record.value {
         RefValue::Deletion => (None, None, None),
         RefValue::Object(id) => (Some(id), None, None),
@@ -136,12 +100,12 @@ unsafe fn put_ref(
     };
     let new_id = id_unless_fits(old.value, id)?;
     let new_peeled = id_unless_fits(old.target_value, peeled)?;
-    // SAFETY: contract 1. Only now: the functions that allocate are the program's.
-    let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
+    // Only now: the functions that allocate are the program's.
+    let out = borrowed_mut!(out)?;
     let [old_name, old_id, old_peeled, old_target] = out.take_blocks();
     // SAFETY: contract 4.
     unsafe { release(old_target) };
-    // SAFETY: contract 4, and the caller's promise.
+    // SAFETY: contract 4, and what was found out above.
     out.ref_name = unsafe { put_name(old_name, name, record.name) }.cast();
     out.update_index = record.update_index;
     // SAFETY: contract 4, and what was found out above.
@@ -156,24 +120,22 @@ unsafe fn put_ref(
 ///
 /// # Safety
 ///
-/// `out` follows contracts 1 and 4.
+/// `out` follows contracts 1 and 4. Nothing that the record is made of belongs to `out`.
 #[inline]
 pub(super) unsafe fn give_log(
     record: &LogRecord<'_>,
     out: *mut reftable_log_record,
 ) -> Result<(), Code> {
-    if out.is_null() {
-        return Err(Code::MISUSE);
-    }
+    let out = given(out)?;
     let name = text(record.name)?;
     let entry = match &record.value {
         LogValue::Deletion => None,
         LogValue::Update(update) => Some(Entry::new(update)?),
     };
-    // SAFETY: contract 1. Only now: the functions that allocate are the program's.
-    let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
+    // Only now: the functions that allocate are the program's.
+    let out = borrowed_mut!(out)?;
     // SAFETY: contract 4.
-    unsafe { out.clear() };
+    unsafe { release_all(out.take_blocks()) };
     out.ref_name = name.into_raw().cast();
     out.update_index = record.update_index;
     if let Some(entry) = entry {
@@ -218,12 +180,13 @@ impl Entry {
 mod tests {
     use super::*;
     use crate::record::{reftable_log_record_clear, reftable_log_record_is_deletion};
+    use reftable_capi::shape::Zeroed;
 
     const ID: [u8; 20] = [7; 20];
 
     #[test]
     fn storing_frees_what_was_there_and_fills_every_field() {
-        let mut out = reftable_log_record::EMPTY;
+        let mut out = reftable_log_record::ZERO;
         let update = LogUpdate {
             old_id: &[0; 20],
             new_id: &ID,

@@ -5,11 +5,12 @@ use crate::Code;
 use reftable::hash::HashId;
 use reftable::record::{LogRecord, LogUpdate, LogValue, RefRecord, RefValue};
 use reftable_capi::alloc::release;
+use reftable_capi::arrays::Element;
 use reftable_capi::guard::guard;
 use reftable_capi::handle;
+use reftable_capi::shape::Zeroed;
+use reftable_capi::{borrowed, borrowed_mut, layout};
 use std::ffi::{c_char, c_int};
-use std::mem::{align_of, offset_of, size_of};
-use std::ptr::null_mut;
 
 /// One ref. A record without value, target_value and target is a deletion: it hides the name in
 /// older tables.
@@ -31,14 +32,9 @@ pub struct reftable_ref_record {
     pub target: *mut c_char,
 }
 
-#[cfg(target_pointer_width = "64")]
-const _: () = {
-    type T = reftable_ref_record;
-    assert!(size_of::<T>() == 40 && align_of::<T>() == 8);
-    assert!(offset_of!(T, ref_name) == 0 && offset_of!(T, update_index) == 8);
-    assert!(offset_of!(T, value) == 16 && offset_of!(T, target_value) == 24);
-    assert!(offset_of!(T, target) == 32);
-};
+layout!(zeroed reftable_ref_record: 40 / 8 {
+    ref_name @ 0, update_index @ 8, value @ 16, target_value @ 24, target @ 32,
+});
 
 /// One entry of a reflog, or, without ids, name, email, message, time and tz_offset, a deletion: it
 /// hides the entry of the same ref and update index in older tables.
@@ -69,32 +65,13 @@ pub struct reftable_log_record {
     pub message: *mut c_char,
 }
 
-#[cfg(target_pointer_width = "64")]
-const _: () = {
-    type T = reftable_log_record;
-    assert!(size_of::<T>() == 72 && align_of::<T>() == 8);
-    assert!(offset_of!(T, ref_name) == 0 && offset_of!(T, update_index) == 8);
-    assert!(offset_of!(T, new_hash) == 16 && offset_of!(T, old_hash) == 24);
-    assert!(offset_of!(T, name) == 32 && offset_of!(T, email) == 40);
-    assert!(offset_of!(T, time) == 48 && offset_of!(T, tz_offset) == 56);
-    assert!(offset_of!(T, message) == 64);
-};
+layout!(zeroed reftable_log_record: 72 / 8 {
+    ref_name @ 0, update_index @ 8, new_hash @ 16, old_hash @ 24, name @ 32,
+    email @ 40, time @ 48, tz_offset @ 56, message @ 64,
+});
 
 /// An id of zeros, for either hash.
 const NULL_ID: [u8; 32] = [0; 32];
-
-/// An id of the caller's; `None` for NULL.
-///
-/// # Safety
-///
-/// `id` is NULL or valid for `len` bytes.
-unsafe fn id<'a>(id: *const u8, len: usize) -> Option<&'a [u8]> {
-    if id.is_null() {
-        return None;
-    }
-    // SAFETY: contract 4.
-    Some(unsafe { std::slice::from_raw_parts(id, len) })
-}
 
 /// The pointers of a ref, looked at; `None` for NULL.
 #[derive(PartialEq)]
@@ -106,14 +83,6 @@ pub(super) struct RefFields<'a> {
 }
 
 impl reftable_ref_record {
-    pub(super) const EMPTY: reftable_ref_record = reftable_ref_record {
-        ref_name: null_mut(),
-        update_index: 0,
-        value: null_mut(),
-        target_value: null_mut(),
-        target: null_mut(),
-    };
-
     fn is_deletion(&self) -> bool {
         self.value.is_null() && self.target_value.is_null() && self.target.is_null()
     }
@@ -128,9 +97,9 @@ impl reftable_ref_record {
             // SAFETY: contract 4.
             name: unsafe { handle::text(self.ref_name) },
             // SAFETY: contract 4.
-            value: unsafe { id(self.value, len) },
+            value: unsafe { handle::bytes(self.value, len) },
             // SAFETY: contract 4.
-            target_value: unsafe { id(self.target_value, len) },
+            target_value: unsafe { handle::bytes(self.target_value, len) },
             // SAFETY: contract 4.
             target: unsafe { handle::text(self.target) },
         }
@@ -158,18 +127,6 @@ impl reftable_ref_record {
         })
     }
 
-    /// Frees what the record holds and zeroes it.
-    ///
-    /// # Safety
-    ///
-    /// The pointers follow contract 4.
-    pub(super) unsafe fn clear(&mut self) {
-        for block in self.take_blocks() {
-            // SAFETY: each field is NULL or a block of its own, and nobody has it any more.
-            unsafe { release(block) };
-        }
-    }
-
     /// Zeroes the record and returns what it had, in the order of the fields.
     #[inline]
     pub(super) fn take_blocks(&mut self) -> [*mut u8; 4] {
@@ -179,7 +136,7 @@ impl reftable_ref_record {
             self.target_value,
             self.target.cast(),
         ];
-        *self = Self::EMPTY;
+        *self = Self::ZERO;
         blocks
     }
 }
@@ -195,18 +152,6 @@ pub(super) struct LogFields<'a> {
 }
 
 impl reftable_log_record {
-    pub(super) const EMPTY: reftable_log_record = reftable_log_record {
-        ref_name: null_mut(),
-        update_index: 0,
-        new_hash: null_mut(),
-        old_hash: null_mut(),
-        name: null_mut(),
-        email: null_mut(),
-        time: 0,
-        tz_offset: 0,
-        message: null_mut(),
-    };
-
     fn is_deletion(&self) -> bool {
         self.new_hash.is_null()
             && self.old_hash.is_null()
@@ -227,9 +172,9 @@ impl reftable_log_record {
             // SAFETY: contract 4.
             ref_name: unsafe { handle::text(self.ref_name) },
             // SAFETY: contract 4.
-            new_hash: unsafe { id(self.new_hash, len) },
+            new_hash: unsafe { handle::bytes(self.new_hash, len) },
             // SAFETY: contract 4.
-            old_hash: unsafe { id(self.old_hash, len) },
+            old_hash: unsafe { handle::bytes(self.old_hash, len) },
             // SAFETY: contract 4.
             name: unsafe { handle::text(self.name) },
             // SAFETY: contract 4.
@@ -268,18 +213,45 @@ impl reftable_log_record {
         })
     }
 
-    /// Frees what the record holds and zeroes it.
-    ///
-    /// # Safety
-    ///
-    /// The pointers follow contract 4.
-    pub(super) unsafe fn clear(&mut self) {
-        let old = std::mem::replace(self, Self::EMPTY);
-        let texts = [old.ref_name, old.name, old.email, old.message].map(<*mut c_char>::cast);
-        for block in texts.into_iter().chain([old.new_hash, old.old_hash]) {
-            // SAFETY: each field is NULL or a block of its own, and nobody has it any more.
-            unsafe { release::<u8>(block) };
-        }
+    /// Zeroes the record and returns what it had.
+    pub(super) fn take_blocks(&mut self) -> [*mut u8; 6] {
+        let old = std::mem::replace(self, Self::ZERO);
+        let [ref_name, name, email, message] =
+            [old.ref_name, old.name, old.email, old.message].map(<*mut c_char>::cast);
+        [ref_name, old.new_hash, old.old_hash, name, email, message]
+    }
+}
+
+/// Frees blocks that were in a record.
+///
+/// # Safety
+///
+/// Each is NULL or a block of its own, and nobody has it any more.
+pub(super) unsafe fn release_all<const N: usize>(blocks: [*mut u8; N]) {
+    for block in blocks {
+        // SAFETY: the same contract.
+        unsafe { release(block) };
+    }
+}
+
+impl Element for reftable_ref_record {
+    fn ref_name(&self) -> *const c_char {
+        self.ref_name
+    }
+
+    fn rank(&self) -> u64 {
+        0
+    }
+}
+
+impl Element for reftable_log_record {
+    fn ref_name(&self) -> *const c_char {
+        self.ref_name
+    }
+
+    /// The newest entry comes first.
+    fn rank(&self) -> u64 {
+        self.update_index
     }
 }
 
@@ -294,9 +266,9 @@ pub unsafe extern "C" fn reftable_ref_record_is_deletion(
     record: *const reftable_ref_record,
 ) -> c_int {
     guard(0, || {
-        // SAFETY: contract 1.
-        let record = unsafe { handle::borrow(record) };
-        record.is_some_and(reftable_ref_record::is_deletion).into()
+        borrowed!(record)
+            .is_ok_and(|record| record.is_deletion())
+            .into()
     })
 }
 
@@ -305,8 +277,7 @@ pub unsafe extern "C" fn reftable_ref_record_is_deletion(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_ref_record_print(record: *mut reftable_ref_record, hash_id: u32) {
     guard((), || {
-        // SAFETY: contract 1.
-        if let Some(record) = unsafe { handle::borrow(record) } {
+        if let Ok(record) = borrowed!(record) {
             // SAFETY: contract 4.
             let fields = unsafe { record.fields(printed_hash(hash_id).len()) };
             print(ref_text(record, &fields));
@@ -318,10 +289,9 @@ pub unsafe extern "C" fn reftable_ref_record_print(record: *mut reftable_ref_rec
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_ref_record_clear(record: *mut reftable_ref_record) {
     guard((), || {
-        // SAFETY: contract 1.
-        if let Some(record) = unsafe { record.as_mut() } {
+        if let Ok(record) = borrowed_mut!(record) {
             // SAFETY: contract 4.
-            unsafe { record.clear() };
+            unsafe { release_all(record.take_blocks()) };
         }
     });
 }
@@ -337,8 +307,7 @@ pub unsafe extern "C" fn reftable_ref_record_equal(
     guard(0, || {
         // SAFETY: contract 4.
         let equal = |a: &_, b: &_, len| unsafe { refs_equal(a, b, len) };
-        // SAFETY: contract 1.
-        unsafe { compare(a, b, hash_size, equal) }
+        compare(a, b, hash_size, equal)
     })
 }
 
@@ -349,9 +318,9 @@ pub unsafe extern "C" fn reftable_log_record_is_deletion(
     record: *const reftable_log_record,
 ) -> c_int {
     guard(0, || {
-        // SAFETY: contract 1.
-        let record = unsafe { handle::borrow(record) };
-        record.is_some_and(reftable_log_record::is_deletion).into()
+        borrowed!(record)
+            .is_ok_and(|record| record.is_deletion())
+            .into()
     })
 }
 
@@ -359,10 +328,9 @@ pub unsafe extern "C" fn reftable_log_record_is_deletion(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_log_record_clear(record: *mut reftable_log_record) {
     guard((), || {
-        // SAFETY: contract 1.
-        if let Some(record) = unsafe { record.as_mut() } {
+        if let Ok(record) = borrowed_mut!(record) {
             // SAFETY: contract 4.
-            unsafe { record.clear() };
+            unsafe { release_all(record.take_blocks()) };
         }
     });
 }
@@ -378,8 +346,7 @@ pub unsafe extern "C" fn reftable_log_record_equal(
     guard(0, || {
         // SAFETY: contract 4.
         let equal = |a: &_, b: &_, len| unsafe { logs_equal(a, b, len) };
-        // SAFETY: contract 1.
-        unsafe { compare(a, b, hash_size, equal) }
+        compare(a, b, hash_size, equal)
     })
 }
 
@@ -388,8 +355,7 @@ pub unsafe extern "C" fn reftable_log_record_equal(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_log_record_print(record: *mut reftable_log_record, hash_id: u32) {
     guard((), || {
-        // SAFETY: contract 1.
-        if let Some(record) = unsafe { handle::borrow(record) } {
+        if let Ok(record) = borrowed!(record) {
             // SAFETY: contract 4.
             let fields = unsafe { record.fields(printed_hash(hash_id).len()) };
             print(log_text(record, &fields));
@@ -439,23 +405,15 @@ unsafe fn refs_equal(a: &reftable_ref_record, b: &reftable_ref_record, len: usiz
     a.update_index == b.update_index && x == y
 }
 
-/// Compares two records of the caller's; `false` if one is NULL or `hash_size` not positive.
-///
-/// # Safety
-///
-/// `a` and `b` follow contract 1.
-unsafe fn compare<T>(
+/// Compares two records of the caller's; 0 if one is NULL or `hash_size` not positive.
+fn compare<T>(
     a: *mut T,
     b: *mut T,
     hash_size: c_int,
     equal: impl FnOnce(&T, &T, usize) -> bool,
 ) -> c_int {
-    // SAFETY: contract 1.
-    let a = unsafe { handle::borrow(a) };
-    // SAFETY: contract 1.
-    let b = unsafe { handle::borrow(b) };
-    match (a, b, usize::try_from(hash_size)) {
-        (Some(a), Some(b), Ok(len @ 1..)) => equal(a, b, len).into(),
+    match (borrowed!(a), borrowed!(b), usize::try_from(hash_size)) {
+        (Ok(a), Ok(b), Ok(len @ 1..)) => equal(a, b, len).into(),
         _ => 0,
     }
 }
@@ -464,6 +422,7 @@ unsafe fn compare<T>(
 mod tests {
     use super::*;
     use std::ffi::CStr;
+    use std::ptr::null_mut;
 
     /// A string for a field; never freed.
     fn text(text: &'static CStr) -> *mut c_char {
@@ -507,7 +466,7 @@ mod tests {
     /// The messages of logs may be absent in memory but not on disk.
     #[test]
     fn null_in_a_log_record_is_empty_or_zeros() {
-        let mut record = reftable_log_record::EMPTY;
+        let mut record = reftable_log_record::ZERO;
         record.ref_name = text(c"HEAD");
         // SAFETY: literals.
         let deletion = unsafe { record.read(HashId::Sha256) }.expect("valid");
@@ -525,7 +484,7 @@ mod tests {
     #[test]
     fn log_records_are_equal_by_content_and_refs_by_pointers_too() {
         let zeros = [0_u8; 20];
-        let mut a = reftable_log_record::EMPTY;
+        let mut a = reftable_log_record::ZERO;
         let mut b = a;
         a.ref_name = text(c"a");
         a.old_hash = zeros.as_ptr().cast_mut();
@@ -538,7 +497,7 @@ mod tests {
         b.tz_offset = 1;
         assert_eq!(equal(&mut a, &mut b), 0);
 
-        let mut c = reftable_ref_record::EMPTY;
+        let mut c = reftable_ref_record::ZERO;
         let mut d = c;
         let equal = |c: &mut _, d: &mut _, len| {
             // SAFETY: literals, and ids of 20 bytes.

@@ -1,24 +1,22 @@
 //! Stacks of tables in a folder, and additions to them.
 
-use super::merged::{Merged, reftable_merged_table};
-use super::options::reftable_write_options;
-use super::outgoing::{give_log, give_ref};
-use super::record::{reftable_log_record, reftable_ref_record};
-use super::writer::{lend, reftable_writer};
-use super::{Status, status};
-use crate::Code;
+use crate::merged::{Merged, reftable_merged_table};
+use crate::options::reftable_write_options;
+use crate::outgoing::{give_log, give_ref};
+use crate::record::{reftable_log_record, reftable_ref_record};
+use crate::writer::{lend, reftable_writer};
+use crate::{Code, Status, status};
 use reftable::error::Result as CoreResult;
 use reftable::record::{LogRecord, RefRecord};
-use reftable::stack::{Addition, LogExpiry, Stack};
+use reftable::stack::{Addition, CompactionStats, LogExpiry, Stack};
 use reftable::table::TableWriter;
-use reftable_capi::error::LOCK;
+use reftable_capi::counts::Count;
+use reftable_capi::error::{LOCK, Misuse};
 use reftable_capi::guard::guard;
-use reftable_capi::handle::{self, Handle};
+use reftable_capi::handle::{self, Handle, given};
+use reftable_capi::{borrowed, counts, entered, free, layout, name, path, put, put_new, shared};
 use std::cell::Cell;
-use std::ffi::{OsStr, c_char, c_int, c_void};
-use std::mem::{align_of, offset_of, size_of};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::ffi::{c_char, c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::Once;
 
@@ -30,6 +28,15 @@ pub struct reftable_log_expiry_config {
     pub time: u64,
     /// Those with a smaller update index.
     pub min_update_index: u64,
+}
+
+impl reftable_log_expiry_config {
+    fn expiry(&self) -> LogExpiry {
+        LogExpiry {
+            time: self.time,
+            min_update_index: self.min_update_index,
+        }
+    }
 }
 
 /// What compaction has done through one stack.
@@ -46,16 +53,14 @@ pub struct reftable_compaction_stats {
     pub failures: c_int,
 }
 
-#[cfg(target_pointer_width = "64")]
-const _: () = {
-    type E = reftable_log_expiry_config;
-    assert!(size_of::<E>() == 16 && align_of::<E>() == 8);
-    assert!(offset_of!(E, time) == 0 && offset_of!(E, min_update_index) == 8);
-    type S = reftable_compaction_stats;
-    assert!(size_of::<S>() == 24 && align_of::<S>() == 8);
-    assert!(offset_of!(S, bytes) == 0 && offset_of!(S, entries_written) == 8);
-    assert!(offset_of!(S, attempts) == 16 && offset_of!(S, failures) == 20);
-};
+layout!(reftable_log_expiry_config: 16 / 8 { time @ 0, min_update_index @ 8 });
+layout!(reftable_compaction_stats: 24 / 8 {
+    bytes @ 0, entries_written @ 8, attempts @ 16, failures @ 20,
+});
+
+counts!(reftable_compaction_stats from CompactionStats {
+    bytes: bytes, entries_written: entries_written, attempts: attempts, failures: failures,
+});
 
 /// A stack of tables in a folder: what a repository has as its refs and their logs. One thread at a
 /// time uses it; distinct stacks do not disturb each other.
@@ -96,8 +101,8 @@ impl OpenStack {
             let view = Merged::of_stack(self.stack.merged());
             self.merged.set(handle::make(view));
         } else if generation != self.generation.get() {
-            // SAFETY: made above, and freed by the destructor only.
-            if let Some(merged) = unsafe { handle::share(lent) } {
+            // Made above, and freed by the destructor only.
+            if let Ok(merged) = shared!(lent) {
                 merged.set_view(self.stack.merged());
             }
         }
@@ -107,13 +112,7 @@ impl OpenStack {
 
     /// Brings the counts that C may be looking at up to date.
     fn refresh_stats(&self) {
-        let stats = self.stack.stats();
-        self.stats.set(reftable_compaction_stats {
-            bytes: stats.bytes,
-            entries_written: stats.entries_written,
-            attempts: stats.attempts.try_into().unwrap_or(c_int::MAX),
-            failures: stats.failures.try_into().unwrap_or(c_int::MAX),
-        });
+        self.stats.set(Count::of(self.stack.stats()));
     }
 
     /// The status of something that may have compacted tables.
@@ -126,8 +125,8 @@ impl OpenStack {
 
 impl Drop for OpenStack {
     fn drop(&mut self) {
-        // SAFETY: NULL, or made by `merged`; C may not use it longer than the stack.
-        unsafe { handle::free(self.merged.get()) };
+        // NULL, or made by `merged`; C may not use it longer than the stack.
+        free!(self.merged.get());
     }
 }
 
@@ -152,17 +151,14 @@ impl Handle for reftable_addition {
 /// A function of C that writes a table.
 type WriteTable = unsafe extern "C" fn(*mut reftable_writer, *mut c_void) -> c_int;
 
-/// The core's kind of function for `write_table`.
-///
-/// # Safety
-///
-/// `write_table` follows contract 6.
-unsafe fn writing(
-    write_table: WriteTable,
+/// The core's kind of function for a function of C's.
+fn writing(
+    write_table: Option<WriteTable>,
     arg: *mut c_void,
-) -> impl FnOnce(&mut TableWriter<'_>) -> CoreResult<()> {
+) -> Result<impl FnOnce(&mut TableWriter<'_>) -> CoreResult<()>, Misuse> {
+    let write_table = write_table.ok_or(Misuse)?;
     // SAFETY: contract 6.
-    move |table| unsafe { lend(table, write_table, arg) }
+    Ok(move |table: &mut TableWriter<'_>| unsafe { lend(table, write_table, arg) })
 }
 
 /// Sees to it that what a process leaves pending is removed when it calls `exit`, even from within
@@ -191,18 +187,11 @@ pub unsafe extern "C" fn reftable_new_stack(
     config: reftable_write_options,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        if !unsafe { handle::put(out, null_mut()) } {
-            return Err(Code::MISUSE);
-        }
-        // SAFETY: contract 2.
-        let dir = unsafe { handle::text(dir) }.ok_or(Code::MISUSE)?;
-        let options = config.stack().ok_or(Code::MISUSE)?;
+        put!(out, null_mut())?;
+        let dir = path!(dir)?;
+        let options = config.stack().ok_or(Misuse)?;
         clean_up_at_exit();
-        let stack = Stack::open(Path::new(OsStr::from_bytes(dir)), options)?;
-        // SAFETY: contract 1; not NULL.
-        unsafe { out.write(handle::make(OpenStack::new(stack))) };
-        Ok(0)
+        Ok(put_new!(out, OpenStack::new(Stack::open(dir, options)?))?)
     })
 }
 
@@ -211,9 +200,7 @@ pub unsafe extern "C" fn reftable_new_stack(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_stack_next_update_index(st: *mut reftable_stack) -> u64 {
     guard(0, || {
-        // SAFETY: contract 3.
-        let stack = unsafe { handle::share(st) };
-        stack.map_or(0, |stack| stack.stack.next_update_index().unwrap_or(0))
+        shared!(st).map_or(0, |stack| stack.stack.next_update_index().unwrap_or(0))
     })
 }
 
@@ -229,16 +216,8 @@ pub unsafe extern "C" fn reftable_stack_new_addition(
     st: *mut reftable_stack,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        if !unsafe { handle::put(out, null_mut()) } {
-            return Err(Code::MISUSE);
-        }
-        // SAFETY: contract 3.
-        let stack = unsafe { handle::share(st) }.ok_or(Code::MISUSE)?;
-        let addition = stack.stack.begin()?;
-        // SAFETY: contract 1; not NULL.
-        unsafe { out.write(handle::make(addition)) };
-        Ok(0)
+        put!(out, null_mut())?;
+        Ok(put_new!(out, shared!(st)?.stack.begin()?)?)
     })
 }
 
@@ -260,17 +239,13 @@ pub unsafe extern "C" fn reftable_addition_add(
     arg: *mut c_void,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let mut addition = unsafe { handle::enter(add) }.ok_or(Code::MISUSE)?;
-        let write_table = write_table.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 6.
-        let write = unsafe { writing(write_table, arg) };
-        addition.add(write)?;
-        if handle::Entered::is_freed(&addition) {
+        let mut addition = entered!(add)?;
+        addition.add(writing(write_table, arg)?)?;
+        match handle::Entered::is_freed(&addition) {
             // What was written goes with it.
-            return Err(Code::MISUSE);
+            true => Err(Code::MISUSE),
+            false => Ok(0),
         }
-        Ok(0)
     })
 }
 
@@ -283,9 +258,7 @@ pub unsafe extern "C" fn reftable_addition_add(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_addition_commit(add: *mut reftable_addition) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let mut addition = unsafe { handle::enter(add) }.ok_or(Code::MISUSE)?;
-        addition.commit()?;
+        entered!(add)?.commit()?;
         Ok(0)
     })
 }
@@ -294,10 +267,7 @@ pub unsafe extern "C" fn reftable_addition_commit(add: *mut reftable_addition) -
 /// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_addition_destroy(add: *mut reftable_addition) {
-    guard((), || {
-        // SAFETY: contract 3; the caller gives the addition up.
-        unsafe { handle::free(add) };
-    });
+    guard((), || free!(add));
 }
 
 /// Adds a table in a transaction of its own, then compacts the stack if that is due. write_table
@@ -313,12 +283,8 @@ pub unsafe extern "C" fn reftable_stack_add(
     arg: *mut c_void,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let stack = unsafe { handle::share(st) }.ok_or(Code::MISUSE)?;
-        let write_table = write_table.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 6.
-        let write = unsafe { writing(write_table, arg) };
-        stack.after_compaction(stack.stack.add(write))
+        let stack = shared!(st)?;
+        stack.after_compaction(stack.stack.add(writing(write_table, arg)?))
     })
 }
 
@@ -329,9 +295,7 @@ pub unsafe extern "C" fn reftable_stack_merged_table(
     st: *mut reftable_stack,
 ) -> *mut reftable_merged_table {
     guard(null_mut(), || {
-        // SAFETY: contract 3.
-        let stack = unsafe { handle::share(st) };
-        stack.map_or(null_mut(), |stack| stack.merged())
+        shared!(st).map_or(null_mut(), |stack| stack.merged())
     })
 }
 
@@ -339,10 +303,7 @@ pub unsafe extern "C" fn reftable_stack_merged_table(
 /// nothing for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_stack_destroy(st: *mut reftable_stack) {
-    guard((), || {
-        // SAFETY: contract 3; the caller gives the stack up.
-        unsafe { handle::free(st) };
-    });
+    guard((), || free!(st));
 }
 
 /// Loads the stack again if it has changed. Everything else works on what was loaded last.
@@ -352,9 +313,7 @@ pub unsafe extern "C" fn reftable_stack_destroy(st: *mut reftable_stack) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_stack_reload(st: *mut reftable_stack) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let stack = unsafe { handle::share(st) }.ok_or(Code::MISUSE)?;
-        stack.stack.reload()?;
+        shared!(st)?.stack.reload()?;
         Ok(0)
     })
 }
@@ -369,13 +328,10 @@ pub unsafe extern "C" fn reftable_stack_compact_all(
     config: *mut reftable_log_expiry_config,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let stack = unsafe { handle::share(st) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 1.
-        let expiry = unsafe { handle::borrow(config) }.map(|config| LogExpiry {
-            time: config.time,
-            min_update_index: config.min_update_index,
-        });
+        let stack = shared!(st)?;
+        let expiry = borrowed!(config)
+            .ok()
+            .map(reftable_log_expiry_config::expiry);
         busy_is_one(stack.after_compaction(stack.stack.compact_all(expiry)))
     })
 }
@@ -385,8 +341,7 @@ pub unsafe extern "C" fn reftable_stack_compact_all(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_stack_auto_compact(st: *mut reftable_stack) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let stack = unsafe { handle::share(st) }.ok_or(Code::MISUSE)?;
+        let stack = shared!(st)?;
         busy_is_one(stack.after_compaction(stack.stack.auto_compact()))
     })
 }
@@ -403,16 +358,10 @@ pub unsafe extern "C" fn reftable_stack_read_ref(
     r#ref: *mut reftable_ref_record,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let stack = unsafe { handle::share(st) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 2.
-        let name = unsafe { handle::text(name) }.ok_or(Code::MISUSE)?;
-        if r#ref.is_null() {
-            return Err(Code::MISUSE);
-        }
+        let (stack, out) = (shared!(st)?, given(r#ref)?);
         // SAFETY: contracts 1 and 4.
-        let give = |record: RefRecord<'_>| unsafe { give_ref(&record, r#ref) };
-        let found = stack.stack.read_ref(name, give)?;
+        let give = |record: RefRecord<'_>| unsafe { give_ref(&record, out) };
+        let found = stack.stack.read_ref(&name!(name)?, give)?;
         found.map_or(Ok(1), |given| given.map(|()| 0))
     })
 }
@@ -426,16 +375,10 @@ pub unsafe extern "C" fn reftable_stack_read_log(
     log: *mut reftable_log_record,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let stack = unsafe { handle::share(st) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 2.
-        let name = unsafe { handle::text(name) }.ok_or(Code::MISUSE)?;
-        if log.is_null() {
-            return Err(Code::MISUSE);
-        }
+        let (stack, out) = (shared!(st)?, given(log)?);
         // SAFETY: contracts 1 and 4.
-        let give = |record: LogRecord<'_>| unsafe { give_log(&record, log) };
-        let found = stack.stack.read_log(name, give)?;
+        let give = |record: LogRecord<'_>| unsafe { give_log(&record, out) };
+        let found = stack.stack.read_log(&name!(name)?, give)?;
         found.map_or(Ok(1), |given| given.map(|()| 0))
     })
 }
@@ -447,21 +390,26 @@ pub unsafe extern "C" fn reftable_stack_compaction_stats(
     st: *mut reftable_stack,
 ) -> *mut reftable_compaction_stats {
     guard(null_mut(), || {
-        // SAFETY: contract 3.
-        let Some(stack) = (unsafe { handle::share(st) }) else {
-            return null_mut();
-        };
-        stack.refresh_stats();
-        stack.stats.as_ptr()
+        shared!(st).map_or(null_mut(), |stack| {
+            stack.refresh_stats();
+            stack.stats.as_ptr()
+        })
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::writer::{reftable_writer_add_ref, reftable_writer_set_limits};
     use super::*;
+    use crate::generic::{
+        reftable_table, reftable_table_from_merged_table, reftable_table_read_ref,
+    };
+    use crate::record::{reftable_log_record_clear, reftable_ref_record_clear};
+    use crate::writer::{reftable_writer_add_ref, reftable_writer_set_limits};
     use fault_fs::FaultFs;
     use reftable::StackOptions;
+    use reftable::record::{LogUpdate, LogValue, RefValue};
+    use reftable_capi::shape::Zeroed;
+    use std::path::Path;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -510,6 +458,76 @@ mod tests {
     fn destroy(stack: *mut reftable_stack) {
         // SAFETY: the tests do not use it again.
         unsafe { reftable_stack_destroy(stack) };
+    }
+
+    /// A stack with a symbolic ref HEAD, and with an entry of its reflog.
+    fn stack_with_head() -> *mut reftable_stack {
+        let mut options = StackOptions::default();
+        options.fs = Arc::new(FaultFs::new(Path::new(DIR)));
+        let stack = Stack::open(DIR, options).expect("an empty stack");
+        let head = RefRecord {
+            name: b"HEAD",
+            update_index: 1,
+            value: RefValue::Symref(b"HEAD"),
+        };
+        let entry = LogRecord {
+            name: b"HEAD",
+            update_index: 1,
+            value: LogValue::Update(LogUpdate {
+                old_id: &[0; 20],
+                new_id: &[1; 20],
+                name: b"HEAD",
+                email: b"e",
+                time: 1,
+                tz_offset: 0,
+                message: b"m\n",
+            }),
+        };
+        let written = stack.add(|table| {
+            table.set_limits(1, 1);
+            table.add_ref(&head)?;
+            table.add_log(&entry)
+        });
+        written.expect("valid records");
+        handle::make(OpenStack::new(stack))
+    }
+
+    /// Programs look up the target of what they looked up before: the lookup had the name while its
+    /// block was freed. Only Miri sees that.
+    #[test]
+    fn a_name_may_be_a_string_of_the_record_that_is_filled() {
+        let stack = stack_with_head();
+        let (mut found, mut entry) = (reftable_ref_record::ZERO, reftable_log_record::ZERO);
+        let mut table = reftable_table::ZERO;
+        // SAFETY: the stack is alive.
+        let merged = unsafe { reftable_stack_merged_table(stack) };
+        // SAFETY: both are alive.
+        unsafe { reftable_table_from_merged_table(&raw mut table, merged) };
+        let read_ref = |name: *const c_char, record: *mut reftable_ref_record| {
+            // SAFETY: the stack is alive; a string, and a record that is zeroed or was filled.
+            unsafe { reftable_stack_read_ref(stack, name, record) }
+        };
+        let read_log = |name: *const c_char, record: *mut reftable_log_record| {
+            // SAFETY: the stack is alive; a string, and a record that is zeroed or was filled.
+            unsafe { reftable_stack_read_log(stack, name, record) }
+        };
+        assert_eq!(read_ref(c"HEAD".as_ptr(), &raw mut found), 0);
+        assert_eq!(read_log(c"HEAD".as_ptr(), &raw mut entry), 0);
+        for _ in 0..2 {
+            assert_eq!(read_ref(found.ref_name, &raw mut found), 0);
+            assert_eq!(read_ref(found.target, &raw mut found), 0);
+            assert_eq!(read_log(entry.ref_name, &raw mut entry), 0);
+            assert_eq!(read_log(entry.name, &raw mut entry), 0);
+            // SAFETY: the table is alive; a string, and a record that was filled.
+            let read =
+                unsafe { reftable_table_read_ref(&raw mut table, found.target, &raw mut found) };
+            assert_eq!(read, 0);
+        }
+        // SAFETY: filled above.
+        unsafe { reftable_ref_record_clear(&raw mut found) };
+        // SAFETY: filled above.
+        unsafe { reftable_log_record_clear(&raw mut entry) };
+        destroy(stack);
     }
 
     /// A panic of ours, wherever it comes from: here from every call to the system in turn. The

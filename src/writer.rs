@@ -1,20 +1,23 @@
 //! Writing a single table, to a sink of the program's or on behalf of a stack.
 
-use super::options::reftable_write_options;
-use super::record::{reftable_log_record, reftable_ref_record};
-use super::{Status, status};
-use crate::Code;
+use crate::options::reftable_write_options;
+use crate::record::{reftable_log_record, reftable_ref_record};
+use crate::{Code, Status, status};
 use reftable::error::Result as CoreResult;
 use reftable::table::{BlockStats, Stats, TableWriter};
+use reftable_capi::arrays::sort;
 use reftable_capi::callback::{ForeignSink, check};
+use reftable_capi::counts::Count;
 use reftable_capi::error::IO;
 use reftable_capi::guard::guard;
 use reftable_capi::handle::{self, Handle, Lent};
-use reftable_capi::held_table::{self, HeldTable, Holder, count};
-use std::ffi::{CStr, c_int, c_void};
+use reftable_capi::held_table::{HeldTable, Holder, lend_stats};
+use reftable_capi::shape::Zeroed;
+use reftable_capi::{array, borrowed, borrowed_mut, bytes, counts, entered, free, layout};
+use std::ffi::{c_int, c_void};
 use std::fs::File;
 use std::io::Write;
-use std::mem::{ManuallyDrop, align_of, offset_of, size_of};
+use std::mem::ManuallyDrop;
 use std::os::fd::FromRawFd;
 use std::ptr::null_mut;
 
@@ -56,47 +59,23 @@ pub struct reftable_stats {
     pub object_id_len: c_int,
 }
 
-#[cfg(target_pointer_width = "64")]
-const _: () = {
-    type B = reftable_block_stats;
-    assert!(size_of::<B>() == 40 && align_of::<B>() == 8);
-    assert!(offset_of!(B, entries) == 0 && offset_of!(B, restarts) == 4);
-    assert!(offset_of!(B, blocks) == 8 && offset_of!(B, index_blocks) == 12);
-    assert!(offset_of!(B, max_index_level) == 16 && offset_of!(B, offset) == 24);
-    assert!(offset_of!(B, index_offset) == 32);
-    type S = reftable_stats;
-    assert!(size_of::<S>() == 176 && align_of::<S>() == 8);
-    assert!(offset_of!(S, blocks) == 0 && offset_of!(S, ref_stats) == 8);
-    assert!(offset_of!(S, obj_stats) == 48 && offset_of!(S, idx_stats) == 88);
-    assert!(offset_of!(S, log_stats) == 128 && offset_of!(S, object_id_len) == 168);
-};
+layout!(reftable_block_stats: 40 / 8 {
+    entries @ 0, restarts @ 4, blocks @ 8, index_blocks @ 12, max_index_level @ 16,
+    offset @ 24, index_offset @ 32,
+});
+layout!(reftable_stats: 176 / 8 {
+    blocks @ 0, ref_stats @ 8, obj_stats @ 48, idx_stats @ 88, log_stats @ 128,
+    object_id_len @ 168,
+});
 
-impl From<&BlockStats> for reftable_block_stats {
-    fn from(stats: &BlockStats) -> Self {
-        reftable_block_stats {
-            entries: count(stats.entries),
-            restarts: count(stats.restarts),
-            blocks: count(stats.blocks),
-            index_blocks: count(stats.index_blocks),
-            max_index_level: count(stats.max_index_level),
-            offset: stats.offset,
-            index_offset: stats.index_offset,
-        }
-    }
-}
-
-impl From<&Stats> for reftable_stats {
-    fn from(stats: &Stats) -> Self {
-        reftable_stats {
-            blocks: count(stats.blocks),
-            ref_stats: (&stats.refs).into(),
-            obj_stats: (&stats.objects).into(),
-            idx_stats: (&stats.index).into(),
-            log_stats: (&stats.logs).into(),
-            object_id_len: stats.object_id_len.into(),
-        }
-    }
-}
+counts!(reftable_block_stats from BlockStats {
+    entries: entries, restarts: restarts, blocks: blocks, index_blocks: index_blocks,
+    max_index_level: max_index_level, offset: offset, index_offset: index_offset,
+});
+counts!(reftable_stats from Stats {
+    blocks: blocks, ref_stats: refs, obj_stats: objects, idx_stats: index, log_stats: logs,
+    object_id_len: object_id_len,
+});
 
 /// Writes one table.
 pub struct reftable_writer {
@@ -119,15 +98,6 @@ impl Holder for Writer {
 }
 
 impl Writer {
-    /// Does one thing with the table.
-    fn change(
-        &mut self,
-        change: impl FnOnce(&mut TableWriter<'static>) -> CoreResult<()>,
-    ) -> Status {
-        self.0.change(change)?;
-        Ok(0)
-    }
-
     /// Adds a ref of the caller's.
     ///
     /// # Safety
@@ -136,7 +106,7 @@ impl Writer {
     unsafe fn add_ref(&mut self, record: &reftable_ref_record) -> Status {
         // SAFETY: contract 4.
         let record = unsafe { record.read(self.0.hash()) }?;
-        self.change(|table| table.add_ref(&record))
+        self.0.change(|table| table.add_ref(&record))
     }
 
     /// Adds a log record of the caller's.
@@ -147,7 +117,7 @@ impl Writer {
     unsafe fn add_log(&mut self, record: &reftable_log_record) -> Status {
         // SAFETY: contract 4.
         let record = unsafe { record.read(self.0.hash()) }?;
-        self.change(|table| table.add_log(&record))
+        self.0.change(|table| table.add_log(&record))
     }
 }
 
@@ -182,24 +152,21 @@ pub unsafe extern "C" fn reftable_new_writer(
     opts: *mut reftable_write_options,
 ) -> *mut reftable_writer {
     guard(null_mut(), || {
-        // SAFETY: contract 1.
-        let options = match unsafe { opts.as_mut() } {
-            Some(opts) => {
-                *opts = opts.with_defaults();
-                *opts
-            }
-            None => reftable_write_options::DEFAULT,
-        };
-        let (Some(sink), Some(layout)) = (sink, options.layout()) else {
+        let options = borrowed_mut!(opts).map(|opts| {
+            *opts = opts.with_defaults();
+            *opts
+        });
+        let layout = options.unwrap_or(reftable_write_options::ZERO).layout();
+        let (Some(sink), Some(layout)) = (sink, layout) else {
             return null_mut();
         };
         // SAFETY: contract 6. The sink may not write to the bytes; v16 forgot to say so in the type.
         let write =
             move |data: &[u8]| unsafe { sink(sink_arg, data.as_ptr().cast_mut(), data.len()) };
-        match TableWriter::new(ForeignSink(write), layout) {
-            Ok(table) => handle::make(Writer(HeldTable::owned(table))),
-            Err(_) => null_mut(),
-        }
+        let table = TableWriter::new(ForeignSink(write), layout);
+        table.map_or(null_mut(), |table| {
+            handle::make(Writer(HeldTable::owned(table)))
+        })
     })
 }
 
@@ -210,23 +177,18 @@ pub unsafe extern "C" fn reftable_new_writer(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_fd_write(fdp: *mut c_void, data: *mut u8, size: usize) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        let fd = *unsafe { handle::borrow(fdp.cast::<c_int>()) }.ok_or(Code::MISUSE)?;
+        let fd = *borrowed!(fdp.cast::<c_int>())?;
         if size == 0 {
             return Ok(0);
         }
-        if data.is_null() {
-            return Err(Code::MISUSE);
-        }
+        let data = bytes!(data, size)?;
         if fd < 0 {
             return Err(Code::new(IO));
         }
-        // SAFETY: contract 5.
-        let data = unsafe { std::slice::from_raw_parts(data, size) };
         // SAFETY: the descriptor is the caller's, who keeps it: the file is not dropped.
         let mut file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
         file.write_all(data).map_err(|_| Code::new(IO))?;
-        Ok(count(size))
+        Ok(Count::of(size))
     })
 }
 
@@ -236,8 +198,7 @@ pub unsafe extern "C" fn reftable_fd_write(fdp: *mut c_void, data: *mut u8, size
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_writer_set_limits(w: *mut reftable_writer, min: u64, max: u64) {
     guard((), || {
-        // SAFETY: contract 3.
-        if let Some(mut writer) = unsafe { handle::enter(w) } {
+        if let Ok(mut writer) = entered!(w) {
             writer.0.table().set_limits(min, max);
         }
     });
@@ -255,14 +216,8 @@ pub unsafe extern "C" fn reftable_writer_add_ref(
     w: *mut reftable_writer,
     r#ref: *mut reftable_ref_record,
 ) -> c_int {
-    status(|| {
-        // SAFETY: contract 3.
-        let mut writer = unsafe { handle::enter(w) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 1.
-        let record = unsafe { handle::borrow(r#ref) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 4.
-        unsafe { writer.add_ref(record) }
-    })
+    // SAFETY: contract 4.
+    status(|| unsafe { entered!(w)?.add_ref(borrowed!(r#ref)?) })
 }
 
 /// Sorts the n records of the array refs by name, in place, and adds them in that order, up to the
@@ -275,17 +230,9 @@ pub unsafe extern "C" fn reftable_writer_add_refs(
     n: c_int,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let mut writer = unsafe { handle::enter(w) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 5.
-        let refs = unsafe { handle::array(refs, n) }.ok_or(Code::MISUSE)?;
-        if refs.iter().any(|record| record.ref_name.is_null()) {
-            return Err(Code::MISUSE);
-        }
-        // SAFETY: contract 4; not NULL.
-        let name = |record: &reftable_ref_record| unsafe { CStr::from_ptr(record.ref_name) };
-        refs.sort_by(|a, b| name(a).cmp(name(b)));
-        for record in &*refs {
+        let mut writer = entered!(w)?;
+        // SAFETY: contract 4.
+        for record in unsafe { sort(array!(refs, n)?) }? {
             // SAFETY: contract 4.
             unsafe { writer.add_ref(record) }?;
         }
@@ -304,14 +251,8 @@ pub unsafe extern "C" fn reftable_writer_add_log(
     w: *mut reftable_writer,
     log: *mut reftable_log_record,
 ) -> c_int {
-    status(|| {
-        // SAFETY: contract 3.
-        let mut writer = unsafe { handle::enter(w) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 1.
-        let record = unsafe { handle::borrow(log) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 4.
-        unsafe { writer.add_log(record) }
-    })
+    // SAFETY: contract 4.
+    status(|| unsafe { entered!(w)?.add_log(borrowed!(log)?) })
 }
 
 /// Sorts the n records of the array logs by name and descending update index, in place, and adds
@@ -324,20 +265,9 @@ pub unsafe extern "C" fn reftable_writer_add_logs(
     n: c_int,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let mut writer = unsafe { handle::enter(w) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 5.
-        let logs = unsafe { handle::array(logs, n) }.ok_or(Code::MISUSE)?;
-        if logs.iter().any(|record| record.ref_name.is_null()) {
-            return Err(Code::MISUSE);
-        }
-        // SAFETY: contract 4; not NULL.
-        let name = |record: &reftable_log_record| unsafe { CStr::from_ptr(record.ref_name) };
-        logs.sort_by(|a, b| {
-            let newest_first = || b.update_index.cmp(&a.update_index);
-            name(a).cmp(name(b)).then_with(newest_first)
-        });
-        for record in &*logs {
+        let mut writer = entered!(w)?;
+        // SAFETY: contract 4.
+        for record in unsafe { sort(array!(logs, n)?) }? {
             // SAFETY: contract 4.
             unsafe { writer.add_log(record) }?;
         }
@@ -353,12 +283,11 @@ pub unsafe extern "C" fn reftable_writer_add_logs(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_writer_close(w: *mut reftable_writer) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let mut writer = unsafe { handle::enter(w) }.ok_or(Code::MISUSE)?;
-        if writer.0.is_lent() {
-            return Err(Code::MISUSE);
+        let mut writer = entered!(w)?;
+        match writer.0.is_lent() {
+            true => Err(Code::MISUSE),
+            false => writer.0.change(TableWriter::finish),
         }
-        writer.change(TableWriter::finish)
     })
 }
 
@@ -368,13 +297,12 @@ pub unsafe extern "C" fn reftable_writer_close(w: *mut reftable_writer) -> c_int
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn writer_stats(w: *mut reftable_writer) -> *const reftable_stats {
     // SAFETY: contract 3.
-    unsafe { held_table::lend_stats(w) }
+    unsafe { lend_stats(w) }
 }
 
 /// Frees the writer without closing it: the table is complete only after reftable_writer_close.
 /// Does nothing for NULL and for the writer of a stack's callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_writer_free(w: *mut reftable_writer) {
-    // SAFETY: contract 3; the caller gives the writer up.
-    guard((), || unsafe { handle::free(w) });
+    guard((), || free!(w));
 }

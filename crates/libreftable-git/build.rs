@@ -44,12 +44,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     .generate()
 }
 
-/// The release of git whose interface is built.
+/// The releases whose interface differs.
+const RELEASES: [&str; 4] = ["2.47", "2.53", DEFAULT_RELEASE, "master"];
+
+/// The release of git whose interface is built: the one that the environment names, or, in a package
+/// that is there to compile another one, the one in its name.
 fn release() -> Result<String, Box<dyn Error>> {
-    let release = std::env::var("REFTABLE_GIT_API").unwrap_or_else(|_| DEFAULT_RELEASE.to_owned());
-    match &*release {
-        "2.47" | "2.53" | "2.55" | "master" => Ok(release),
-        _ => Err(format!("REFTABLE_GIT_API={release}: no such release").into()),
+    let package = std::env::var("CARGO_PKG_NAME")?;
+    let release = match package.strip_prefix("libreftable-git-") {
+        Some(release) => release.replace('-', "."),
+        None => std::env::var("REFTABLE_GIT_API").unwrap_or_else(|_| DEFAULT_RELEASE.to_owned()),
+    };
+    match RELEASES.contains(&&*release) {
+        true => Ok(release),
+        false => Err(format!("REFTABLE_GIT_API={release}: no such release").into()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Functions that C supplies, as the traits of the core.
 //!
-//! How a profile's functions look, and the unsafe calls of them, are the profile's; what holds for
-//! all of them is here: a sink that fails gives its own value back, and a block source is never
+//! How the functions look, and the unsafe calls of them, are the interface's; what holds for all of
+//! them is here: a sink that fails gives its own value back, and a block source is never
 //! called again once it is closed, even by an iterator that outlives its table.
 
 use bytes::Bytes;

@@ -8,9 +8,12 @@
 //! could even advance the iterator that is reading from it. What would alias a `&mut` is refused,
 //! and a value that is freed while a call uses it lives until that call returns.
 
+use crate::error::Misuse;
 use std::cell::{Cell, UnsafeCell};
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, OsStr, c_char, c_int};
 use std::ops::{Deref, DerefMut};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::ptr::NonNull;
 
 /// A type that C knows by name only.
@@ -226,6 +229,19 @@ pub unsafe fn array<'a, T>(pointer: *mut T, len: impl TryInto<usize>) -> Option<
     Some(unsafe { std::slice::from_raw_parts_mut(pointer.as_ptr(), len) })
 }
 
+/// Bytes of the caller's to read; `None` for NULL.
+///
+/// # Safety
+///
+/// `pointer` follows contract 5.
+pub unsafe fn bytes<'a>(pointer: *const u8, len: usize) -> Option<&'a [u8]> {
+    if pointer.is_null() {
+        return None;
+    }
+    // SAFETY: contract 5.
+    Some(unsafe { std::slice::from_raw_parts(pointer, len) })
+}
+
 /// A string of the caller's without its NUL; `None` for NULL.
 ///
 /// # Safety
@@ -239,19 +255,45 @@ pub unsafe fn text<'a>(text: *const c_char) -> Option<&'a [u8]> {
     Some(unsafe { CStr::from_ptr(text) }.to_bytes())
 }
 
-/// Writes a result of the caller's; `false` for NULL.
+/// A pointer that is not NULL; misuse for NULL.
+pub fn given<T>(pointer: *mut T) -> Result<*mut T, Misuse> {
+    match pointer.is_null() {
+        true => Err(Misuse),
+        false => Ok(pointer),
+    }
+}
+
+/// The path that a string names.
+pub fn path(text: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(text))
+}
+
+/// Writes a result of the caller's; misuse for NULL.
 ///
 /// # Safety
 ///
 /// `out` follows contract 1, except that it need not be initialised.
-#[must_use]
-pub unsafe fn put<T: Copy>(out: *mut T, value: T) -> bool {
+pub unsafe fn put<T: Copy>(out: *mut T, value: T) -> Result<(), Misuse> {
     if out.is_null() {
-        return false;
+        return Err(Misuse);
     }
     // SAFETY: contract 1.
     unsafe { out.write(value) };
-    true
+    Ok(())
+}
+
+/// Moves `value` into a new handle and gives that to the caller: 0, or misuse for NULL.
+///
+/// # Safety
+///
+/// `out` follows contract 1, except that it need not be initialised.
+pub unsafe fn put_new<H: Handle>(out: *mut *mut H, value: H::Value) -> Result<c_int, Misuse> {
+    if out.is_null() {
+        return Err(Misuse);
+    }
+    // SAFETY: contract 1.
+    unsafe { out.write(make(value)) };
+    Ok(0)
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
-//! A table being written, as a writer of C holds it, whatever its profile.
+//! A table being written, as a writer of C holds it.
 
-use super::guard::guard;
-use super::handle::{self, Handle};
+use crate::counts::Count;
+use crate::error::{Interface, Status};
+use crate::guard::guard;
+use crate::handle::{self, Handle};
 use reftable::error::Result;
 use reftable::hash::HashId;
 use reftable::table::{Stats, TableWriter};
 use std::cell::Cell;
-use std::ffi::c_int;
 use std::ptr::{NonNull, null};
 use std::rc::Rc;
 
@@ -25,7 +26,7 @@ enum Owner {
     Stack(NonNull<TableWriter<'static>>),
 }
 
-impl<S: Default + for<'a> From<&'a Stats>> HeldTable<S> {
+impl<S: Default + Count<Stats>> HeldTable<S> {
     /// A table of the program's.
     pub fn owned(table: TableWriter<'static>) -> HeldTable<S> {
         HeldTable {
@@ -66,31 +67,27 @@ impl<S: Default + for<'a> From<&'a Stats>> HeldTable<S> {
     }
 
     /// Does one thing with the table, and brings the counts that C may be looking at up to date.
-    pub fn change(
+    pub fn change<I: Interface>(
         &mut self,
         change: impl FnOnce(&mut TableWriter<'static>) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Status<I> {
         let changed = change(self.table());
         self.refresh_stats();
-        changed
+        changed?;
+        Ok(0)
     }
 
     fn refresh_stats(&mut self) {
         if let Some(stats) = self.stats.clone() {
-            stats.set(self.table().stats().into());
+            stats.set(S::of(*self.table().stats()));
         }
     }
-}
-
-/// A count as C has it; the largest `int` for what does not fit.
-pub fn count<N: TryInto<c_int>>(number: N) -> c_int {
-    number.try_into().unwrap_or(c_int::MAX)
 }
 
 /// What is behind a writer of C's.
 pub trait Holder {
     /// The counts that C sees.
-    type Stats: Default + for<'a> From<&'a Stats>;
+    type Stats: Default + Count<Stats>;
     /// The table it holds.
     fn held(&mut self) -> &mut HeldTable<Self::Stats>;
 }

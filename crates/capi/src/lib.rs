@@ -3,9 +3,15 @@
 //!
 //! The package `libreftable` exports the functions of `reftable.h` as git's series v16 of June 2020
 //! declares them, `libreftable-git` those that git itself calls today. Here is the mechanism:
-//! [`guard`] keeps panics on this side, [`handle`] turns pointers into Rust values and back,
-//! [`held_table`] is what is behind a writer, [`alloc`] makes memory that C may free, [`error`] maps
-//! errors to codes, [`callback`] makes C functions look like the core's traits.
+//!
+//! - [`guard`] keeps panics on this side; [`error`] maps errors to codes, and codes to texts.
+//! - [`handle`] turns pointers into Rust values and back; `shared!`, `text!` and the like give the
+//!   body of a function what it was given.
+//! - [`shape`] pins the layout of structs; [`counts`] fills those that count.
+//! - [`alloc`] makes memory that C may free; [`name`] keeps what is looked up away from it.
+//! - [`callback`] makes functions of C look like the core's traits, [`source`] block sources.
+//! - [`cursor`] is what gives records; [`arrays`] sorts those to be written, and [`held_table`] is
+//!   what is behind a writer.
 //!
 //! # The contract of all pointers
 //!
@@ -39,10 +45,16 @@
 #[cfg(not(unix))]
 compile_error!("the C ABI passes paths as bytes and files as descriptors, which only Unix has");
 
+mod access;
 pub mod alloc;
+pub mod arrays;
 pub mod callback;
+pub mod counts;
+pub mod cursor;
 pub mod error;
 pub mod guard;
 pub mod handle;
 pub mod held_table;
-pub mod pass;
+pub mod name;
+pub mod shape;
+pub mod source;

@@ -1,17 +1,17 @@
 //! Transactions on a stack.
 
-use super::options::Settings;
-use super::stack::{OpenStack, Writing, reftable_stack, stack_of};
-use super::writer::{lend, reftable_writer};
-use super::{Status, status};
-use crate::Code;
+use crate::options::Settings;
+use crate::stack::{OpenStack, Writing, reftable_stack, stack_of};
+use crate::writer::{lend, reftable_writer};
+use crate::{Code, Status, status};
 use reftable::error::{Error, Result as CoreResult};
 use reftable::stack::Addition;
 use reftable::table::TableWriter;
+use reftable_capi::error::Misuse;
 use reftable_capi::guard::guard;
-use reftable_capi::handle::{self, Handle};
+use reftable_capi::handle::Handle;
+use reftable_capi::{entered, free};
 use std::ffi::{c_int, c_uint, c_void};
-use std::ptr::null_mut;
 use std::rc::Rc;
 
 /// A flag for new transactions: if the stack has changed since it was loaded, load it again instead
@@ -53,28 +53,31 @@ impl OpenAddition {
     /// # Safety
     ///
     /// `write_table` follows contract 6.
-    unsafe fn add(&mut self, write_table: WriteTable, arg: *mut c_void) -> CoreResult<()> {
+    unsafe fn add(&mut self, write_table: Option<WriteTable>, arg: *mut c_void) -> Status {
+        let write_table = write_table.ok_or(Misuse)?;
         let exact = self.writing.exact_log_message;
         let next = self.addition.next_update_index()?;
         // SAFETY: contract 6.
         let write =
             |table: &mut TableWriter<'_>| unsafe { lend(table, next, exact, write_table, arg) };
-        self.addition.add(write)
+        self.addition.add(write)?;
+        Ok(0)
     }
 
     /// Commits, and compacts if something was committed.
-    fn commit(&mut self) -> CoreResult<()> {
+    fn commit(&mut self) -> Status {
         let before = self.stack.stack.generation();
         let committed = self.addition.commit();
         let changed = self.stack.stack.generation() != before;
         self.stack.settle();
         committed?;
-        if !changed {
-            return Ok(());
+        match changed {
+            false => Ok(0),
+            true => {
+                let compacted = self.writing.compact_after_commit(&self.stack);
+                self.stack.settled(compacted)
+            }
         }
-        let compacted = self.writing.compact_after_commit(&self.stack);
-        self.stack.settle();
-        compacted
     }
 }
 
@@ -82,34 +85,21 @@ impl OpenAddition {
 pub(super) type WriteTable = unsafe extern "C" fn(*mut reftable_writer, *mut c_void) -> c_int;
 
 /// Begins a transaction, with the options of the call or else of the stack.
-///
-/// # Safety
-///
-/// `dest` follows contract 1, `st` contract 3.
-pub(super) unsafe fn open(
-    dest: *mut *mut reftable_addition,
+pub(super) fn open(
     st: *mut reftable_stack,
-    settings: Result<Option<Settings>, Code>,
+    settings: Option<Settings>,
     flags: c_uint,
-) -> Status {
-    // SAFETY: contract 1.
-    if !unsafe { handle::put(dest, null_mut()) } {
-        return Err(Code::MISUSE);
-    }
-    // SAFETY: contract 3.
-    let stack = unsafe { stack_of(st) }?;
-    let writing = stack.writing(settings?);
-    let addition = OpenAddition::begin(&stack, writing, flags)?;
-    // SAFETY: contract 1; not NULL.
-    unsafe { dest.write(handle::make(addition)) };
-    Ok(0)
+) -> Result<OpenAddition, Code> {
+    let stack = stack_of(st)?;
+    let writing = stack.writing(settings);
+    Ok(OpenAddition::begin(&stack, writing, flags)?)
 }
 
 /// A transaction of one table.
 ///
 /// # Safety
 ///
-/// `st` follows contract 3, `write_table` contract 6.
+/// `write_table` follows contract 6.
 pub(super) unsafe fn add_once(
     st: *mut reftable_stack,
     settings: Option<Settings>,
@@ -117,9 +107,8 @@ pub(super) unsafe fn add_once(
     arg: *mut c_void,
     flags: c_uint,
 ) -> Status {
-    // SAFETY: contract 3.
-    let stack = unsafe { stack_of(st) }?;
-    let write_table = write_table.ok_or(Code::MISUSE)?;
+    let stack = stack_of(st)?;
+    write_table.ok_or(Misuse)?;
     let mut addition = match OpenAddition::begin(&stack, stack.writing(settings), flags) {
         Err(error @ Error::Outdated { .. }) => {
             // A failure to load will show in the next call; this one has its answer.
@@ -131,8 +120,7 @@ pub(super) unsafe fn add_once(
     };
     // SAFETY: contract 6.
     unsafe { addition.add(write_table, arg) }?;
-    addition.commit()?;
-    Ok(0)
+    addition.commit()
 }
 
 /// Adds a table to a transaction. write_table is called once, with arg and with a writer that is
@@ -149,14 +137,8 @@ pub unsafe extern "C" fn reftable_addition_add(
     write_table: Option<unsafe extern "C" fn(wr: *mut reftable_writer, arg: *mut c_void) -> c_int>,
     arg: *mut c_void,
 ) -> c_int {
-    status(|| {
-        // SAFETY: contract 3.
-        let mut addition = unsafe { handle::enter(add) }.ok_or(Code::MISUSE)?;
-        let write_table = write_table.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 6.
-        unsafe { addition.add(write_table, arg) }?;
-        Ok(0)
-    })
+    // SAFETY: contract 6.
+    status(|| unsafe { entered!(add)?.add(write_table, arg) })
 }
 
 /// Makes the tables that were added part of the stack, releases the lock, and compacts the stack if
@@ -167,20 +149,12 @@ pub unsafe extern "C" fn reftable_addition_add(
 /// REFTABLE_API_ERROR for NULL and from within write_table.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_addition_commit(add: *mut reftable_addition) -> c_int {
-    status(|| {
-        // SAFETY: contract 3.
-        let mut addition = unsafe { handle::enter(add) }.ok_or(Code::MISUSE)?;
-        addition.commit()?;
-        Ok(0)
-    })
+    status(|| entered!(add)?.commit())
 }
 
 /// Ends a transaction. What was not committed is undone and the lock released. Does nothing for
 /// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_addition_destroy(add: *mut reftable_addition) {
-    guard((), || {
-        // SAFETY: contract 3; the caller gives the addition up.
-        unsafe { handle::free(add) };
-    });
+    guard((), || free!(add));
 }

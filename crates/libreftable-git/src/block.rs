@@ -1,18 +1,20 @@
 //! Single blocks of a table.
 
-use super::iterator::{LogWalk, RefWalk, Walk, init, reftable_iterator};
-use super::memory::reftable_realloc;
-use super::profile::block_len;
-use super::source::{lend, reftable_block_data, reftable_block_source};
-use super::status;
-use crate::Code;
+use crate::iterator::{LogWalk, RefWalk, Walk, init, reftable_iterator};
+use crate::memory::reftable_realloc;
+use crate::releases::block_len;
+use crate::source::{lend, reftable_block_data, reftable_block_source};
+use crate::{Code, status};
 use reftable::blocks::{BlockType, SingleBlock, read_block};
 use reftable::hash::HashId;
+use reftable_capi::counts::Count;
+use reftable_capi::error::Misuse;
 use reftable_capi::guard::guard;
 use reftable_capi::handle;
+use reftable_capi::shape::Zeroed;
+use reftable_capi::{alloc, borrowed, borrowed_mut, layout};
 use std::ffi::{c_char, c_int};
-use std::mem::{align_of, offset_of, size_of};
-use std::ptr::{copy_nonoverlapping, null_mut};
+use std::ptr::null_mut;
 
 /// Any type of blocks, where one is asked for.
 pub const REFTABLE_BLOCK_TYPE_ANY: u8 = 0;
@@ -72,17 +74,12 @@ pub struct reftable_block {
     pub block_type: u8,
 }
 
-#[cfg(target_pointer_width = "64")]
-const _: () = {
-    type B = reftable_block;
-    assert!(size_of::<B>() == 88 && align_of::<B>() == 8);
-    assert!(offset_of!(B, header_off) == 0 && offset_of!(B, block_data) == 8);
-    assert!(offset_of!(B, hash_size) == 40 && offset_of!(B, zstream) == 48);
-    assert!(offset_of!(B, uncompressed_data) == 56 && offset_of!(B, uncompressed_cap) == 64);
-    assert!(offset_of!(B, restart_count) == 72 && offset_of!(B, restart_off) == 76);
-    assert!(offset_of!(B, full_block_size) == 80 && offset_of!(B, block_type) == 84);
-    assert!(size_of::<reftable_buf>() == 24 && offset_of!(reftable_buf, buf) == 16);
-};
+layout!(reftable_buf: 24 / 8 { alloc @ 0, len @ 8, buf @ 16 });
+layout!(zeroed reftable_block: 88 / 8 {
+    header_off @ 0, block_data @ 8, hash_size @ 40, zstream @ 48, uncompressed_data @ 56,
+    uncompressed_cap @ 64, restart_count @ 72, restart_off @ 76, full_block_size @ 80,
+    block_type @ 84,
+});
 
 /// What `zstream` points at.
 struct Loaded {
@@ -112,18 +109,14 @@ impl Drop for Shown {
 
 /// The fields for C, which point into what `zstream` holds.
 fn show(block: SingleBlock, hash: HashId) -> reftable_block {
-    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let mut seen = reftable_block {
-        header_off: number(block.header_off()),
-        block_data: reftable_block_data::NONE,
-        hash_size: number(hash.len()),
-        zstream: null_mut(),
-        uncompressed_data: null_mut(),
-        uncompressed_cap: 0,
-        restart_count: u16::try_from(block.restart_count()).unwrap_or(u16::MAX),
-        restart_off: number(block.records().len()),
-        full_block_size: u32::try_from(block.stored_len()).unwrap_or(u32::MAX),
+        header_off: u32::of(block.header_off()),
+        hash_size: u32::of(hash.len()),
+        restart_count: u16::of(block.restart_count()),
+        restart_off: u32::of(block.records().len()),
+        full_block_size: u32::of(block.stored_len()),
         block_type: block.kind().byte(),
+        ..reftable_block::ZERO
     };
     let loaded = Box::new(Loaded { block, hash });
     let records = loaded.block.records();
@@ -133,14 +126,9 @@ fn show(block: SingleBlock, hash: HashId) -> reftable_block {
     seen
 }
 
-/// What a block of C's holds.
-///
-/// # Safety
-///
-/// `block` is zeroed or was filled by [`show`].
-unsafe fn loaded(block: &reftable_block) -> Option<&Loaded> {
-    // SAFETY: the pointer is NULL or that of `show`.
-    unsafe { block.zstream.cast::<Loaded>().as_ref() }
+/// What a block of C's holds, which is zeroed or was filled by [`show`].
+fn loaded<'a>(block: *const reftable_block) -> Result<&'a Loaded, Misuse> {
+    borrowed!(borrowed!(block)?.zstream.cast::<Loaded>())
 }
 
 /// Frees what a block of C's holds.
@@ -150,7 +138,7 @@ unsafe fn loaded(block: &reftable_block) -> Option<&Loaded> {
 /// `block` is zeroed or was filled by [`show`].
 unsafe fn release(block: &mut reftable_block) {
     let loaded = std::mem::replace(&mut block.zstream, null_mut()).cast::<Loaded>();
-    block.block_data = reftable_block_data::NONE;
+    block.block_data = reftable_block_data::ZERO;
     if !loaded.is_null() {
         // SAFETY: made by `show`; the pointer to it is gone.
         drop(unsafe { Box::from_raw(loaded) });
@@ -175,10 +163,7 @@ pub unsafe extern "C" fn reftable_block_init(
     want_type: u8,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        let out = unsafe { b.as_mut() }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 1.
-        let source = *unsafe { handle::borrow(source) }.ok_or(Code::MISUSE)?;
+        let (out, source) = (handle::given(b)?, *borrowed!(source)?);
         let hash = match hash_size {
             20 => HashId::Sha1,
             32 => HashId::Sha256,
@@ -194,6 +179,7 @@ pub unsafe extern "C" fn reftable_block_init(
         if want_type != REFTABLE_BLOCK_TYPE_ANY && want_type != block.kind().byte() {
             return Ok(1);
         }
+        let out = borrowed_mut!(out)?;
         // SAFETY: zeroed or filled by an earlier call.
         unsafe { release(out) };
         *out = show(block, hash);
@@ -206,8 +192,7 @@ pub unsafe extern "C" fn reftable_block_init(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_block_release(b: *mut reftable_block) {
     guard((), || {
-        // SAFETY: contract 1.
-        if let Some(block) = unsafe { b.as_mut() } {
+        if let Ok(block) = borrowed_mut!(b) {
             // SAFETY: zeroed or filled by `reftable_block_init`.
             unsafe { release(block) };
         }
@@ -223,28 +208,20 @@ pub unsafe extern "C" fn reftable_block_init_iterator(
     it: *mut reftable_iterator,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        let block = unsafe { handle::borrow(b) }.ok_or(Code::MISUSE)?;
-        // SAFETY: zeroed or filled by this library.
-        let loaded = unsafe { loaded(block) }.ok_or(Code::MISUSE)?;
+        let loaded = loaded(b)?;
         let walk = match loaded.block.kind() {
             BlockType::Ref => Walk::Refs(RefWalk::Block(loaded.block.refs(loaded.hash))),
             BlockType::Log => Walk::Logs(LogWalk::Block(loaded.block.logs(loaded.hash))),
             _ => return Err(Code::MISUSE),
         };
-        // SAFETY: contract 1.
-        unsafe { init(it, walk) }
+        init(it, walk)
     })
 }
 
 /// Returns the type of a block, one of REFTABLE_BLOCK_TYPE_…; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_block_type(b: *const reftable_block) -> u8 {
-    guard(0, || {
-        // SAFETY: contract 1.
-        let block = unsafe { handle::borrow(b) };
-        block.map_or(0, |block| block.block_type)
-    })
+    guard(0, || borrowed!(b).map_or(0, |block| block.block_type))
 }
 
 /// Puts the key of the block's first record into key, which must be zeroed or filled before by this
@@ -255,12 +232,7 @@ pub unsafe extern "C" fn reftable_block_first_key(
     key: *mut reftable_buf,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        let block = unsafe { handle::borrow(b) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 1.
-        let out = unsafe { key.as_mut() }.ok_or(Code::MISUSE)?;
-        // SAFETY: zeroed or filled by this library.
-        let loaded = unsafe { loaded(block) }.ok_or(Code::MISUSE)?;
+        let (loaded, out) = (loaded(b)?, borrowed_mut!(key)?);
         let first = loaded.block.first_key()?;
         let room = first.len().saturating_add(1);
         if out.alloc < room {
@@ -273,11 +245,7 @@ pub unsafe extern "C" fn reftable_block_first_key(
             out.alloc = room;
         }
         // SAFETY: the buffer has room for the key and a NUL, and does not overlap the block.
-        unsafe { copy_nonoverlapping(first.as_ptr(), out.buf.cast(), first.len()) };
-        // SAFETY: see above.
-        let end = unsafe { out.buf.add(first.len()) };
-        // SAFETY: see above.
-        unsafe { end.write(0) };
+        unsafe { alloc::fill(out.buf.cast(), first) };
         out.len = first.len();
         Ok(0)
     })

@@ -1,14 +1,23 @@
 //! Errors of the core as codes, and codes as texts.
 
-use reftable::error::{Defect, Error};
-use reftable_capi::error::Interface;
 use reftable_capi::error::{
-    API, EMPTY_TABLE, FORMAT, GENERAL, IO, LOCK, NAME_CONFLICT, NOT_EXIST, REFNAME, ZLIB,
+    self, API, EMPTY_TABLE, FORMAT, GENERAL, IO, LOCK, NOT_EXIST, REFNAME, ZLIB,
 };
-use reftable_capi::guard::guard;
-use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int};
-use std::io::Write;
+
+/// How this interface names what went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {}
+
+/// cbindgen:ignore
+pub(super) type Code = error::Code<Interface>;
+/// cbindgen:ignore
+pub(super) type Status = error::Status<Interface>;
+
+/// Runs the body of a function that returns a status.
+pub(super) fn status(body: impl FnOnce() -> Status) -> c_int {
+    error::status(body)
+}
 
 /// A record that fits no block.
 pub(super) const ENTRY_TOO_BIG: c_int = -11;
@@ -50,70 +59,30 @@ pub enum reftable_error {
     REFTABLE_OUT_OF_MEMORY_ERROR = -13,
 }
 
-impl Interface for crate::Interface {
+impl error::Interface for Interface {
     const OUT_OF_MEMORY: c_int = OUT_OF_MEMORY;
+    const OUTDATED: c_int = OUTDATED;
+    const OUT_OF_ORDER: c_int = API;
+    const TOO_LARGE: c_int = ENTRY_TOO_BIG;
 
-    fn code_of(error: &Error) -> c_int {
-        code_of(error)
+    /// git's tests compare some of them.
+    fn text(code: c_int) -> Option<&'static CStr> {
+        Some(match code {
+            GENERAL => c"general error",
+            IO => c"I/O error",
+            FORMAT => c"corrupt reftable file",
+            NOT_EXIST => c"file does not exist",
+            LOCK => c"data is locked",
+            API => c"misuse of the reftable API",
+            ZLIB => c"zlib failure",
+            EMPTY_TABLE => c"wrote empty table",
+            REFNAME => c"invalid refname",
+            ENTRY_TOO_BIG => c"entry too large",
+            OUTDATED => c"data concurrently modified",
+            OUT_OF_MEMORY => c"out of memory",
+            _ => return None,
+        })
     }
-}
-
-/// The code of an error.
-///
-/// git asserts that it never sees [`API`] in many places, so only what the C library calls misuse
-/// maps to it.
-fn code_of(error: &Error) -> c_int {
-    match error {
-        Error::Io { .. } => IO,
-        Error::Corrupt(corruption) => match corruption.defect {
-            Defect::Zlib => ZLIB,
-            _ => FORMAT,
-        },
-        Error::HashMismatch { .. } | Error::RangeOverlap { .. } => FORMAT,
-        Error::NotFound { .. } => NOT_EXIST,
-        Error::Locked { .. } => LOCK,
-        Error::Outdated { .. } => OUTDATED,
-        Error::Misuse(_) | Error::OutOfOrder { .. } => API,
-        Error::EmptyTable => EMPTY_TABLE,
-        Error::NameConflict { .. } => NAME_CONFLICT,
-        Error::InvalidName { .. } => REFNAME,
-        Error::TooLarge { .. } => ENTRY_TOO_BIG,
-        // Not met by the functions of C, which know no repositories.
-        Error::NoRepository { .. }
-        | Error::NotReftable { .. }
-        | Error::UnsupportedRepository { .. }
-        | Error::SymrefChain { .. }
-        | Error::Unexpected { .. }
-        | Error::DuplicateEdit { .. } => GENERAL,
-        Error::Callback(value) => *value,
-        _ => GENERAL,
-    }
-}
-
-/// The text of a code, if it has one. git's tests compare some of them.
-fn text(code: c_int) -> Option<&'static CStr> {
-    Some(match code {
-        GENERAL => c"general error",
-        IO => c"I/O error",
-        FORMAT => c"corrupt reftable file",
-        NOT_EXIST => c"file does not exist",
-        LOCK => c"data is locked",
-        API => c"misuse of the reftable API",
-        ZLIB => c"zlib failure",
-        EMPTY_TABLE => c"wrote empty table",
-        REFNAME => c"invalid refname",
-        ENTRY_TOO_BIG => c"entry too large",
-        OUTDATED => c"data concurrently modified",
-        OUT_OF_MEMORY => c"out of memory",
-        _ => return None,
-    })
-}
-
-/// Longest text for a code without one, with its NUL.
-const UNKNOWN_LEN: usize = 40;
-
-thread_local! {
-    static UNKNOWN: Cell<[u8; UNKNOWN_LEN]> = const { Cell::new([0; UNKNOWN_LEN]) };
 }
 
 /// Returns an English text for an error code, without newline. It is never freed by the caller.
@@ -121,30 +90,13 @@ thread_local! {
 /// function.
 #[unsafe(no_mangle)]
 pub extern "C" fn reftable_error_str(err: c_int) -> *const c_char {
-    guard(c"general error".as_ptr(), || match text(err) {
-        Some(text) => text.as_ptr(),
-        None => UNKNOWN.with(|buffer| {
-            buffer.set(unknown(err));
-            buffer.as_ptr().cast_const().cast()
-        }),
-    })
-}
-
-/// "unknown error code" and the number, ended by NUL.
-fn unknown(err: c_int) -> [u8; UNKNOWN_LEN] {
-    let mut text = [0; UNKNOWN_LEN];
-    if let Some((_, room)) = text.split_last_mut() {
-        let mut room: &mut [u8] = room;
-        // The longest number fits, and a cut text would be no less true.
-        let _ = write!(room, "unknown error code {err}");
-    }
-    text
+    error::text::<Interface>(err)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Code;
+    use reftable::error::Error;
     use std::path::PathBuf;
 
     #[test]

@@ -1,10 +1,9 @@
 //! Checking a stack.
 
-use super::stack::{reftable_stack, stack_of};
-use super::status;
-use crate::Code;
+use crate::stack::{reftable_stack, stack_of};
+use crate::{Code, status};
+use reftable_capi::layout;
 use std::ffi::{CString, c_char, c_int, c_void};
-use std::mem::{offset_of, size_of};
 
 /// What a check can find.
 #[repr(C)]
@@ -28,12 +27,7 @@ pub struct reftable_fsck_info {
     pub path: *const c_char,
 }
 
-#[cfg(target_pointer_width = "64")]
-const _: () = {
-    type I = reftable_fsck_info;
-    assert!(size_of::<I>() == 24 && offset_of!(I, error) == 0);
-    assert!(offset_of!(I, msg) == 8 && offset_of!(I, path) == 16);
-};
+layout!(reftable_fsck_info: 24 / 8 { error @ 0, msg @ 8, path @ 16 });
 
 /// Whether a name has the form of those that git and JGit give to tables.
 fn is_valid_name(name: &str) -> bool {
@@ -66,8 +60,7 @@ pub unsafe extern "C" fn reftable_fsck_check(
     cb_data: *mut c_void,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let stack = unsafe { stack_of(stack) }?;
+        let stack = stack_of(stack)?;
         let report = report_fn.ok_or(Code::MISUSE)?;
         let mut found = 0;
         for name in stack.stack.table_names() {

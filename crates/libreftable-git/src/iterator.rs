@@ -2,21 +2,21 @@
 //!
 //! An iterator is made for one kind of record, and then sought as often as the program likes.
 
-use super::outgoing::{Given, give_log, give_ref};
-use super::record::{reftable_log_record, reftable_ref_record};
-use super::{Status, status};
-use crate::Code;
+use crate::outgoing::{Given, give_log, give_ref};
+use crate::record::{reftable_log_record, reftable_ref_record};
+use crate::{Code, Status, status};
 use reftable::blocks::{BlockLogs, BlockRefs};
 use reftable::error::Result as CoreResult;
 use reftable::merged::{MergedLogIter, MergedRefIter, MergedTable};
 use reftable::record::{LogRecord, RefRecord};
 use reftable::table::{LogIter, RefIter, RefsFor, Table};
+use reftable_capi::cursor::Cursor;
+use reftable_capi::error::{Misuse, found};
 use reftable_capi::guard::guard;
 use reftable_capi::handle::{self, Handle};
-use reftable_capi::pass::pass;
+use reftable_capi::shape::Zeroed;
+use reftable_capi::{borrowed, borrowed_mut, entered, free, layout, text};
 use std::ffi::{c_char, c_int, c_void};
-use std::mem::{align_of, offset_of, size_of};
-use std::ptr::null_mut;
 use std::sync::Arc;
 
 /// Goes through refs or through log records, as the function with "init" in its name says that set
@@ -32,12 +32,7 @@ pub struct reftable_iterator {
     pub iter_arg: *mut c_void,
 }
 
-#[cfg(target_pointer_width = "64")]
-const _: () = {
-    type T = reftable_iterator;
-    assert!(size_of::<T>() == 16 && align_of::<T>() == 8);
-    assert!(offset_of!(T, ops) == 0 && offset_of!(T, iter_arg) == 8);
-};
+layout!(zeroed reftable_iterator: 16 / 8 { ops @ 0, iter_arg @ 8 });
 
 /// Marks an iterator as one of the library's.
 pub struct reftable_iterator_vtable {
@@ -47,9 +42,9 @@ pub struct reftable_iterator_vtable {
 static OPS: reftable_iterator_vtable = reftable_iterator_vtable { _unique: 1 };
 
 /// What `iter_arg` points at: the iterator, and what it gave last.
-struct Cursor;
+struct Position;
 
-impl Handle for Cursor {
+impl Handle for Position {
     type Value = (Walk, Given);
 }
 
@@ -57,6 +52,32 @@ impl Handle for Cursor {
 pub(super) enum Walk {
     Refs(RefWalk),
     Logs(LogWalk),
+}
+
+impl Walk {
+    /// Over the refs of many tables.
+    pub(super) fn refs_of(table: MergedTable) -> Walk {
+        Walk::Refs(RefWalk::Merged(table, None))
+    }
+
+    /// Over the log records of many tables.
+    pub(super) fn logs_of(table: MergedTable) -> Walk {
+        Walk::Logs(LogWalk::Merged(table, None))
+    }
+
+    fn refs(&mut self) -> Result<&mut RefWalk, Misuse> {
+        match self {
+            Walk::Refs(refs) => Ok(refs),
+            Walk::Logs(_) => Err(Misuse),
+        }
+    }
+
+    fn logs(&mut self) -> Result<&mut LogWalk, Misuse> {
+        match self {
+            Walk::Logs(logs) => Ok(logs),
+            Walk::Refs(_) => Err(Misuse),
+        }
+    }
 }
 
 /// An iterator over refs.
@@ -134,10 +155,10 @@ impl RefWalk {
     ) -> Result<bool, Code> {
         match self {
             RefWalk::Table(_, None) | RefWalk::Merged(_, None) => Ok(false),
-            RefWalk::Table(_, Some(refs)) => pass(refs.next()?, give),
-            RefWalk::Merged(_, Some(refs)) => pass(refs.next()?, give),
+            RefWalk::Table(_, Some(refs)) => refs.step(give),
+            RefWalk::Merged(_, Some(refs)) => refs.step(give),
             RefWalk::Object(refs) => refs.next(give),
-            RefWalk::Block(block) => pass(block.next()?, give),
+            RefWalk::Block(block) => block.step(give),
         }
     }
 }
@@ -165,42 +186,31 @@ impl LogWalk {
     ) -> Result<bool, Code> {
         match self {
             LogWalk::Table(_, None) | LogWalk::Merged(_, None) => Ok(false),
-            LogWalk::Table(_, Some(logs)) => pass(logs.next()?, give),
-            LogWalk::Merged(_, Some(logs)) => pass(logs.next()?, give),
-            LogWalk::Block(block) => pass(block.next()?, give),
+            LogWalk::Table(_, Some(logs)) => logs.step(give),
+            LogWalk::Merged(_, Some(logs)) => logs.step(give),
+            LogWalk::Block(block) => block.step(give),
         }
     }
 }
 
 /// Sets up an iterator of the caller's.
-///
-/// # Safety
-///
-/// `it` follows contract 1.
-pub(super) unsafe fn init(it: *mut reftable_iterator, walk: Walk) -> Status {
-    // SAFETY: contract 1.
-    let it = unsafe { it.as_mut() }.ok_or(Code::MISUSE)?;
+pub(super) fn init(it: *mut reftable_iterator, walk: Walk) -> Status {
+    let it = borrowed_mut!(it)?;
     if !it.ops.is_null() {
         return Err(Code::MISUSE);
     }
-    it.iter_arg = handle::make::<Cursor>((walk, Given::default())).cast();
+    it.iter_arg = handle::make::<Position>((walk, Given::default())).cast();
     it.ops = (&raw const OPS).cast_mut();
     Ok(0)
 }
 
-/// The state of an iterator that is set up and not in use by another call.
-///
-/// # Safety
-///
-/// `it` follows contract 1, and is zeroed or was set up by [`init`].
-unsafe fn enter(it: *mut reftable_iterator) -> Result<handle::Entered<Cursor>, Code> {
-    // SAFETY: contract 1.
-    let it = unsafe { handle::borrow(it) }.ok_or(Code::MISUSE)?;
-    if it.ops.is_null() {
-        return Err(Code::MISUSE);
+/// The state of an iterator that was set up by [`init`] and is not in use by another call.
+fn enter(it: *mut reftable_iterator) -> Result<handle::Entered<Position>, Misuse> {
+    let it = borrowed!(it)?;
+    match it.ops.is_null() {
+        true => Err(Misuse),
+        false => entered!(it.iter_arg.cast::<Position>()),
     }
-    // SAFETY: set up by `init`.
-    unsafe { handle::enter(it.iter_arg.cast::<Cursor>()) }.ok_or(Code::MISUSE)
 }
 
 /// Goes in front of the first ref whose name is name or sorts after it, in bytes; "" is the first of
@@ -214,14 +224,7 @@ pub unsafe extern "C" fn reftable_iterator_seek_ref(
     name: *const c_char,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        let mut walk = unsafe { enter(it) }?;
-        // SAFETY: contract 2.
-        let name = unsafe { handle::text(name) }.ok_or(Code::MISUSE)?;
-        match &mut walk.0 {
-            Walk::Refs(refs) => refs.seek(name)?,
-            Walk::Logs(_) => return Err(Code::MISUSE),
-        }
+        enter(it)?.0.refs()?.seek(text!(name)?)?;
         Ok(0)
     })
 }
@@ -237,15 +240,10 @@ pub unsafe extern "C" fn reftable_iterator_next_ref(
     r#ref: *mut reftable_ref_record,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        let mut walk = unsafe { enter(it) }?;
-        let (walk, given) = &mut *walk;
-        let found = match walk {
-            // SAFETY: contracts 1 and 4.
-            Walk::Refs(refs) => refs.next(|record| unsafe { give_ref(record, r#ref, given) })?,
-            Walk::Logs(_) => return Err(Code::MISUSE),
-        };
-        Ok(if found { 0 } else { 1 })
+        let (walk, given) = &mut *enter(it)?;
+        // SAFETY: contracts 1 and 4.
+        let give = |record: &RefRecord<'_>| unsafe { give_ref(record, r#ref, given) };
+        found(walk.refs()?.next(give))
     })
 }
 
@@ -259,14 +257,7 @@ pub unsafe extern "C" fn reftable_iterator_seek_log_at(
     update_index: u64,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        let mut walk = unsafe { enter(it) }?;
-        // SAFETY: contract 2.
-        let name = unsafe { handle::text(name) }.ok_or(Code::MISUSE)?;
-        match &mut walk.0 {
-            Walk::Logs(logs) => logs.seek(name, update_index)?,
-            Walk::Refs(_) => return Err(Code::MISUSE),
-        }
+        enter(it)?.0.logs()?.seek(text!(name)?, update_index)?;
         Ok(0)
     })
 }
@@ -289,15 +280,10 @@ pub unsafe extern "C" fn reftable_iterator_next_log(
     log: *mut reftable_log_record,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        let mut walk = unsafe { enter(it) }?;
-        let (walk, given) = &mut *walk;
-        let found = match walk {
-            // SAFETY: contracts 1 and 4.
-            Walk::Logs(logs) => logs.next(|record| unsafe { give_log(record, log, given) })?,
-            Walk::Refs(_) => return Err(Code::MISUSE),
-        };
-        Ok(if found { 0 } else { 1 })
+        let (walk, given) = &mut *enter(it)?;
+        // SAFETY: contracts 1 and 4.
+        let give = |record: &LogRecord<'_>| unsafe { give_log(record, log, given) };
+        found(walk.logs()?.next(give))
     })
 }
 
@@ -305,14 +291,9 @@ pub unsafe extern "C" fn reftable_iterator_next_log(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_iterator_destroy(it: *mut reftable_iterator) {
     guard((), || {
-        // SAFETY: contract 1.
-        let Some(it) = (unsafe { it.as_mut() }) else {
-            return;
-        };
-        let state = std::mem::replace(&mut it.iter_arg, null_mut());
-        if !std::mem::replace(&mut it.ops, null_mut()).is_null() {
-            // SAFETY: set up by `init`; the pointer to it is gone.
-            unsafe { handle::free(state.cast::<Cursor>()) };
+        let old = borrowed_mut!(it).map(|it| std::mem::replace(it, reftable_iterator::ZERO));
+        if let Some(old) = old.ok().filter(|old| !old.ops.is_null()) {
+            free!(old.iter_arg.cast::<Position>());
         }
     });
 }

@@ -2,10 +2,10 @@
 //!
 //! An archive with these functions takes the place of the objects of git's own `reftable/` folder.
 //! `build.rs` makes `include/reftable-git.h` from the `pub` items here; their docs are the header's
-//! and written for readers of C. The rules for pointers are the contract in [`super`].
+//! and written for readers of C. The rules for pointers are the contract in [`reftable_capi`].
 //!
-//! The API of git changes from release to release. [`profile`] lists what the releases differ in,
-//! and everything else is common to them. [`host`] reaches the system through functions that git
+//! The API of git changes from release to release. [`releases`] lists what the releases differ in, and
+//! says how to add one; everything else is common to them. [`host`] reaches the system through functions that git
 //! supplies, so that git's own clean-up, sync policy and lock time-outs hold.
 #![expect(
     unsafe_code,
@@ -22,10 +22,13 @@ mod error;
 mod memory;
 mod options;
 mod outgoing;
-mod profile;
-mod record;
+
+// What the releases of git differ in.
+mod releases;
 
 // Reading.
+mod record;
+
 mod block;
 mod iterator;
 mod merged;
@@ -39,25 +42,11 @@ mod writer;
 mod addition;
 mod fsck;
 /// cbindgen:ignore
-#[cfg(reftable_host_glue)]
+#[cfg_attr(
+    not(reftable_host_glue),
+    expect(dead_code, reason = "for archives that are linked with git alone")
+)]
 mod host;
 mod stack;
 
-use reftable_capi::error::status;
-use std::ffi::c_int;
-
-/// How this interface names what went wrong.
-///
-/// cbindgen:ignore
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Interface {}
-
-/// The negative value with which a function fails.
-///
-/// cbindgen:ignore
-type Code = reftable_capi::error::Code<Interface>;
-
-/// What most functions return: 0, sometimes 1, or a negative code.
-///
-/// cbindgen:ignore
-type Status = Result<c_int, Code>;
+use error::{Code, Interface, Status, status};

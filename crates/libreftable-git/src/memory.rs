@@ -2,7 +2,7 @@
 
 use reftable_capi::alloc::{self, Block, Free, Malloc};
 use reftable_capi::guard::guard;
-use reftable_capi::handle;
+use reftable_capi::text;
 use std::ffi::{c_char, c_void};
 use std::ptr::{self, null_mut};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -88,9 +88,7 @@ pub unsafe extern "C" fn reftable_free(block: *mut c_void) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_strdup(text: *const c_char) -> *mut c_char {
     guard(null_mut(), || {
-        // SAFETY: contract 2.
-        let text = unsafe { handle::text(text) };
-        let copy = text.and_then(Block::string);
+        let copy = text!(text).ok().and_then(Block::string);
         copy.map_or(null_mut(), |block| block.into_raw().cast())
     })
 }

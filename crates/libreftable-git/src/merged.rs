@@ -1,14 +1,14 @@
 //! Many tables as one.
 
-use super::iterator::{LogWalk, RefWalk, Walk, init, reftable_iterator};
-use super::profile::{hash_number, hash_of};
-use super::status;
-use super::table::{reftable_table, table_of};
-use crate::Code;
+use crate::iterator::{Walk, init, reftable_iterator};
+use crate::releases::{hash_number, hash_of};
+use crate::table::{reftable_table, table_of};
+use crate::{Code, status};
 use reftable::merged::MergedTable;
 use reftable_capi::error::FORMAT;
 use reftable_capi::guard::guard;
-use reftable_capi::handle::{self, Handle};
+use reftable_capi::handle::{Handle, given};
+use reftable_capi::{array, free, put_new, shared};
 use std::cell::RefCell;
 use std::ffi::c_int;
 
@@ -60,24 +60,12 @@ pub unsafe extern "C" fn reftable_merged_table_new(
     hash_id: u32,
 ) -> c_int {
     status(|| {
-        if dest.is_null() {
-            return Err(Code::MISUSE);
-        }
-        // SAFETY: contracts 1 and 5.
-        let given = unsafe { handle::array(tables, n) }.ok_or(Code::MISUSE)?;
-        let mut tables = Vec::with_capacity(given.len());
-        for table in &*given {
-            // SAFETY: contract 3.
-            tables.push(unsafe { table_of(*table) }.ok_or(Code::MISUSE)?);
-        }
+        let (dest, given) = (given(dest)?, array!(tables, n)?);
+        let tables = given.iter().map(|table| table_of(*table));
+        let tables = tables.collect::<Result<_, _>>()?;
         let view = MergedTable::new(tables, hash_of(hash_id).ok_or(Code::new(FORMAT))?)?;
-        let merged = handle::make(Merged {
-            view: RefCell::new(view),
-            lent: false,
-        });
-        // SAFETY: contract 1; not NULL.
-        unsafe { dest.write(merged) };
-        Ok(0)
+        let (view, lent) = (RefCell::new(view), false);
+        Ok(put_new!(dest, Merged { view, lent })?)
     })
 }
 
@@ -88,13 +76,7 @@ pub unsafe extern "C" fn reftable_merged_table_init_ref_iterator(
     mt: *mut reftable_merged_table,
     it: *mut reftable_iterator,
 ) -> c_int {
-    status(|| {
-        // SAFETY: contract 3.
-        let merged = unsafe { handle::share(mt) }.ok_or(Code::MISUSE)?;
-        let walk = Walk::Refs(RefWalk::Merged(merged.view(), None));
-        // SAFETY: contract 1.
-        unsafe { init(it, walk) }
-    })
+    status(|| init(it, Walk::refs_of(shared!(mt)?.view())))
 }
 
 /// Sets up an iterator over the log records. Returns 0, or REFTABLE_API_ERROR for NULL or an
@@ -104,13 +86,7 @@ pub unsafe extern "C" fn reftable_merged_table_init_log_iterator(
     mt: *mut reftable_merged_table,
     it: *mut reftable_iterator,
 ) -> c_int {
-    status(|| {
-        // SAFETY: contract 3.
-        let merged = unsafe { handle::share(mt) }.ok_or(Code::MISUSE)?;
-        let walk = Walk::Logs(LogWalk::Merged(merged.view(), None));
-        // SAFETY: contract 1.
-        unsafe { init(it, walk) }
-    })
+    status(|| init(it, Walk::logs_of(shared!(mt)?.view())))
 }
 
 /// Returns the largest update index of the tables; 0 for none or NULL.
@@ -119,9 +95,7 @@ pub unsafe extern "C" fn reftable_merged_table_max_update_index(
     mt: *mut reftable_merged_table,
 ) -> u64 {
     guard(0, || {
-        // SAFETY: contract 3.
-        let merged = unsafe { handle::share(mt) };
-        merged.map_or(0, |merged| merged.view.borrow().max_update_index())
+        shared!(mt).map_or(0, |merged| merged.view.borrow().max_update_index())
     })
 }
 
@@ -131,9 +105,7 @@ pub unsafe extern "C" fn reftable_merged_table_min_update_index(
     mt: *mut reftable_merged_table,
 ) -> u64 {
     guard(0, || {
-        // SAFETY: contract 3.
-        let merged = unsafe { handle::share(mt) };
-        merged.map_or(0, |merged| merged.view.borrow().min_update_index())
+        shared!(mt).map_or(0, |merged| merged.view.borrow().min_update_index())
     })
 }
 
@@ -141,10 +113,8 @@ pub unsafe extern "C" fn reftable_merged_table_min_update_index(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_merged_table_free(m: *mut reftable_merged_table) {
     guard((), || {
-        // SAFETY: contract 3.
-        if unsafe { handle::share(m) }.is_some_and(|merged| !merged.lent) {
-            // SAFETY: contract 3; the caller gives the table up.
-            unsafe { handle::free(m) };
+        if shared!(m).is_ok_and(|merged| !merged.lent) {
+            free!(m);
         }
     });
 }
@@ -153,8 +123,6 @@ pub unsafe extern "C" fn reftable_merged_table_free(m: *mut reftable_merged_tabl
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_merged_table_hash_id(m: *mut reftable_merged_table) -> u32 {
     guard(0, || {
-        // SAFETY: contract 3.
-        let merged = unsafe { handle::share(m) };
-        merged.map_or(0, |merged| hash_number(merged.view.borrow().hash()))
+        shared!(m).map_or(0, |merged| hash_number(merged.view.borrow().hash()))
     })
 }

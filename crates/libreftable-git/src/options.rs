@@ -1,14 +1,17 @@
 //! How tables are written and stacks behave.
 
-use super::profile::{LISTS_END_WITH_NEWLINE, hash_of};
-use crate::Code;
+use crate::releases::{LISTS_END_WITH_NEWLINE, hash_of};
 use reftable::hash::HashId;
 use reftable::table::BLOCK_SIZE_LIMIT;
 use reftable::{StackOptions, WriteOptions};
+use reftable_capi::borrowed;
+use reftable_capi::error::Misuse;
+use reftable_capi::shape::Zeroed;
 use std::ffi::{c_int, c_long, c_uint, c_void};
+use std::ptr::null_mut;
 use std::time::Duration;
 
-/// The options of a profile's structs, as they are there.
+/// What a release's struct of options says, in the types that it has there.
 pub(super) struct Given {
     pub(super) layout: Layout,
     pub(super) hash_id: u32,
@@ -20,13 +23,57 @@ pub(super) struct Given {
     pub(super) fsync: Option<Fsync>,
     pub(super) on_reload: Option<unsafe extern "C" fn(*mut c_void)>,
     pub(super) on_reload_payload: *mut c_void,
+    /// Whether iterators of stacks show deletions.
+    pub(super) show_deletions: bool,
 }
+
+/// A struct of options.
+pub(super) trait Options: Zeroed {
+    /// What it says.
+    fn given(&self) -> Given;
+}
+
+/// What options say; NULL stands for zeros.
+pub(super) fn given<O: Options>(options: *const O) -> Given {
+    borrowed!(options).map_or_else(|_| O::ZERO.given(), O::given)
+}
+
+/// The settings of a call; misuse for options out of range. NULL stands for zeros.
+pub(super) fn settings<O: Options>(options: *const O) -> Result<Settings, Misuse> {
+    given(options).decode()
+}
+
+/// Reads the options for writing of a release: the fields that all of them have, and those named.
+macro_rules! write_options {
+    ($type:ident { $($more:ident),* }) => {
+        impl crate::options::Options for $type {
+            fn given(&self) -> crate::options::Given {
+                crate::options::Given {
+                    layout: crate::options::Layout {
+                        // The other bits of the unit are padding.
+                        unpadded: self.unpadded & 1 != 0,
+                        block_size: self.block_size,
+                        skip_index_objects: self.skip_index_objects & 1 != 0,
+                        restart_interval: self.restart_interval,
+                    },
+                    default_permissions: self.default_permissions,
+                    flags: self.exact_log_message,
+                    auto_compaction_factor: self.auto_compaction_factor,
+                    lock_timeout_ms: self.lock_timeout_ms,
+                    $($more: self.$more,)*
+                    ..crate::options::Given::NOTHING
+                }
+            }
+        }
+    };
+}
+pub(super) use write_options;
 
 /// A function that makes a file durable.
 pub(super) type Fsync = unsafe extern "C" fn(fd: c_int) -> c_int;
 
 /// Bit fields fill a unit from its least significant bit where numbers are stored so, and from the
-/// other end elsewhere; the layouts of the profiles are those of the first kind.
+/// other end elsewhere; the layouts here are those of the first kind.
 #[cfg(target_endian = "big")]
 compile_error!("the bit fields of git's options are laid out for little-endian machines");
 
@@ -36,9 +83,28 @@ impl Given {
     /// In C a bit field of this name.
     pub(super) const DISABLE_AUTO_COMPACT: u8 = 2;
 
-    /// The options as the rest of this profile has them; misuse for values out of range.
-    pub(super) fn decode(&self) -> Result<Settings, Code> {
-        let hash = hash_of(self.hash_id).ok_or(Code::MISUSE)?;
+    /// All options zero.
+    pub(super) const NOTHING: Given = Given {
+        layout: Layout {
+            unpadded: false,
+            block_size: 0,
+            skip_index_objects: false,
+            restart_interval: 0,
+        },
+        hash_id: 0,
+        default_permissions: 0,
+        flags: 0,
+        auto_compaction_factor: 0,
+        lock_timeout_ms: 0,
+        fsync: None,
+        on_reload: None,
+        on_reload_payload: null_mut(),
+        show_deletions: false,
+    };
+
+    /// The options as the rest of the interface has them; misuse for values out of range.
+    pub(super) fn decode(&self) -> Result<Settings, Misuse> {
+        let hash = hash_of(self.hash_id).ok_or(Misuse)?;
         Ok(Settings {
             write: self.layout.options(hash)?,
             file_mode: (self.default_permissions != 0).then_some(self.default_permissions),
@@ -51,6 +117,7 @@ impl Given {
                 call,
                 payload: self.on_reload_payload,
             }),
+            show_deletions: self.show_deletions,
         })
     }
 }
@@ -64,9 +131,9 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    fn options(&self, hash: HashId) -> Result<WriteOptions, Code> {
+    fn options(&self, hash: HashId) -> Result<WriteOptions, Misuse> {
         if self.block_size >= BLOCK_SIZE_LIMIT {
-            return Err(Code::MISUSE);
+            return Err(Misuse);
         }
         let mut options = WriteOptions::default();
         if self.block_size != 0 {
@@ -115,12 +182,13 @@ pub(super) struct Settings {
     )]
     pub(super) fsync: Option<Fsync>,
     pub(super) on_reload: Option<OnReload>,
+    pub(super) show_deletions: bool,
 }
 
 impl Settings {
     /// The options for the core.
     ///
-    /// Compaction after a commit is this profile's business: it comes as a step of its own, so
+    /// Compaction after a commit is this interface's business: it comes as a step of its own, so
     /// that each list is synced once, as git counts it.
     pub(super) fn stack(&self) -> StackOptions {
         let mut options = StackOptions::default();
@@ -155,30 +223,10 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::ptr::null_mut;
-
-    fn zeros() -> Given {
-        Given {
-            layout: Layout {
-                unpadded: false,
-                block_size: 0,
-                skip_index_objects: false,
-                restart_interval: 0,
-            },
-            hash_id: 0,
-            default_permissions: 0,
-            flags: 0,
-            auto_compaction_factor: 0,
-            lock_timeout_ms: 0,
-            fsync: None,
-            on_reload: None,
-            on_reload_payload: null_mut(),
-        }
-    }
 
     #[test]
     fn zeros_are_the_defaults() {
-        let settings = zeros().decode().expect("valid");
+        let settings = Given::NOTHING.decode().expect("valid");
         assert_eq!(settings.write, WriteOptions::default());
         let stack = settings.stack();
         assert_eq!(stack.compaction_factor, 2);
@@ -188,7 +236,7 @@ mod tests {
 
     #[test]
     fn each_bit_is_a_field_of_its_own() {
-        let mut given = zeros();
+        let mut given = Given::NOTHING;
         given.flags = Given::DISABLE_AUTO_COMPACT;
         let settings = given.decode().expect("valid");
         assert!(!settings.auto_compact && !settings.exact_log_message);
@@ -199,7 +247,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused() {
-        let mut given = zeros();
+        let mut given = Given::NOTHING;
         given.layout.block_size = BLOCK_SIZE_LIMIT;
         assert!(given.decode().is_err());
         given.layout.block_size = 1;
@@ -210,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_negative_time_out_waits_for_ever() {
-        let mut given = zeros();
+        let mut given = Given::NOTHING;
         given.lock_timeout_ms = -1;
         let stack = given.decode().expect("valid").stack();
         assert_eq!(stack.lock_timeout, None);

@@ -6,13 +6,16 @@
 //! a record can hold a string of the program's. A record is copied from its block to its place
 //! in C at once: as a value in between it would cost more than the memory for its strings.
 
-use super::record::{
-    put_id, reftable_log_record, reftable_log_update, reftable_log_value, reftable_ref_record,
-};
 use crate::Code;
+use crate::record::{
+    Record, put_id, reftable_log_record, reftable_log_update, reftable_log_value,
+    reftable_ref_record,
+};
 use reftable::record::{LogRecord, LogUpdate, LogValue, RefRecord, RefValue};
 use reftable_capi::alloc::{self, Block, release};
 use reftable_capi::handle;
+use reftable_capi::shape::Zeroed;
+use reftable_capi::{borrowed, borrowed_mut};
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
@@ -103,7 +106,7 @@ fn copy(text: &[u8]) -> Result<Block, Code> {
 ///
 /// # Safety
 ///
-/// `out` follows contracts 1 and 4.
+/// `out` follows contracts 1 and 4. Nothing that the record is made of belongs to `out`.
 #[inline]
 pub(super) unsafe fn give_ref(
     record: &RefRecord<'_>,
@@ -114,13 +117,12 @@ pub(super) unsafe fn give_ref(
         RefValue::Symref(target) => Some(copy(target)?),
         _ => None,
     };
-    // SAFETY: contract 1.
-    let old = unsafe { out.as_ref() }.ok_or(Code::MISUSE)?;
+    let old = borrowed!(out)?;
     let name = &mut given.name;
     let fits = name.takes(old.refname, &old.refname_cap, record.name);
     let new = name.copy(fits, record.name, old.refname)?;
-    // SAFETY: contract 1. Only now: the functions that allocate are the program's.
-    let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
+    // Only now: the functions that allocate are the program's.
+    let out = borrowed_mut!(out)?;
     let [refname, symref] = out.take_strings();
     // SAFETY: contract 4.
     unsafe { release(symref) };
@@ -203,15 +205,14 @@ impl Entry {
 ///
 /// # Safety
 ///
-/// `out` follows contracts 1 and 4.
+/// `out` follows contracts 1 and 4. Nothing that the record is made of belongs to `out`.
 #[inline]
 pub(super) unsafe fn give_log(
     record: &LogRecord<'_>,
     out: *mut reftable_log_record,
     given: &mut Given,
 ) -> Result<(), Code> {
-    // SAFETY: contract 1.
-    let old = unsafe { out.as_ref() }.ok_or(Code::MISUSE)?;
+    let old = borrowed!(out)?;
     let entry = match &record.value {
         LogValue::Deletion => None,
         // SAFETY: contract 4.
@@ -219,8 +220,8 @@ pub(super) unsafe fn give_log(
     };
     let fits = given.name.takes(old.refname, &old.refname_cap, record.name);
     let name = given.name.copy(fits, record.name, old.refname)?;
-    // SAFETY: contract 1. Only now: the functions that allocate are the program's.
-    let out = unsafe { out.as_mut() }.ok_or(Code::MISUSE)?;
+    // Only now: the functions that allocate are the program's.
+    let out = borrowed_mut!(out)?;
     let [refname, who, email, message] = out.take_strings();
     // SAFETY: contract 4, and what was found out above.
     (out.refname, out.refname_cap) = unsafe { given.name.put(name, record.name, refname) };
@@ -232,7 +233,7 @@ pub(super) unsafe fn give_log(
         }
         return Ok(());
     };
-    let mut update = reftable_log_update::EMPTY;
+    let mut update = reftable_log_update::ZERO;
     put_id(&mut update.new_hash, from.new_id);
     put_id(&mut update.old_hash, from.old_id);
     update.time = from.time;

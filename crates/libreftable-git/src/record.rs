@@ -1,13 +1,16 @@
 //! Refs and log records as C has them.
 
-use crate::Code;
 use reftable::hash::HashId;
 use reftable::record::{LogRecord, LogUpdate, LogValue, RefRecord, RefValue};
 use reftable_capi::alloc::release;
+use reftable_capi::arrays::Element;
+use reftable_capi::error::Misuse;
 use reftable_capi::guard::guard;
 use reftable_capi::handle;
+use reftable_capi::shape::Zeroed;
+use reftable_capi::{borrowed, borrowed_mut, layout};
 use std::ffi::{c_char, c_int};
-use std::mem::{MaybeUninit, align_of, offset_of, size_of};
+use std::mem::MaybeUninit;
 use std::ptr::{null, null_mut};
 
 /// Length in bytes of the longest object id.
@@ -135,24 +138,114 @@ pub struct reftable_log_record {
     pub value: reftable_log_value,
 }
 
+layout!(zeroed reftable_ref_val2: 64 / 1 { value @ 0, target_value @ 32 });
+layout!(zeroed reftable_ref_record: 96 / 8 {
+    refname @ 0, refname_cap @ 8, update_index @ 16, value_type @ 24, value @ 32,
+});
+layout!(zeroed reftable_log_update: 112 / 8 {
+    new_hash @ 0, old_hash @ 32, name @ 64, email @ 72, time @ 80, tz_offset @ 88,
+    message @ 96, message_cap @ 104,
+});
+layout!(zeroed reftable_log_record: 144 / 8 {
+    refname @ 0, refname_cap @ 8, update_index @ 16, value_type @ 24, value @ 32,
+});
 #[cfg(target_pointer_width = "64")]
-const _: () = {
-    type R = reftable_ref_record;
-    assert!(size_of::<R>() == 96 && align_of::<R>() == 8);
-    assert!(offset_of!(R, refname) == 0 && offset_of!(R, refname_cap) == 8);
-    assert!(offset_of!(R, update_index) == 16 && offset_of!(R, value_type) == 24);
-    assert!(offset_of!(R, value) == 32 && size_of::<reftable_ref_value>() == 64);
-    type L = reftable_log_record;
-    assert!(size_of::<L>() == 144 && align_of::<L>() == 8);
-    assert!(offset_of!(L, refname) == 0 && offset_of!(L, refname_cap) == 8);
-    assert!(offset_of!(L, update_index) == 16 && offset_of!(L, value_type) == 24);
-    assert!(offset_of!(L, value) == 32);
-    type U = reftable_log_update;
-    assert!(offset_of!(U, new_hash) == 0 && offset_of!(U, old_hash) == 32);
-    assert!(offset_of!(U, name) == 64 && offset_of!(U, email) == 72);
-    assert!(offset_of!(U, time) == 80 && offset_of!(U, tz_offset) == 88);
-    assert!(offset_of!(U, message) == 96 && offset_of!(U, message_cap) == 104);
-};
+const _: () = assert!(size_of::<reftable_ref_value>() == 64);
+
+// SAFETY: each of its members has a zero.
+unsafe impl Zeroed for reftable_ref_value {}
+// SAFETY: its member has a zero.
+unsafe impl Zeroed for reftable_log_value {}
+
+/// A record, whose strings follow contract 4.
+pub(super) trait Record: Zeroed {
+    /// What it says about its ref.
+    type Content<'a>: PartialEq
+    where
+        Self: 'a;
+    /// Its strings, NULL without.
+    type Strings: IntoIterator<Item = *mut c_char>;
+
+    /// The name, the update index and the type.
+    fn head(&self) -> (*mut c_char, u64, u32);
+
+    /// What it says; `None` for a type that there is not, or a symbolic ref to NULL. Other strings
+    /// that are NULL are empty.
+    ///
+    /// # Safety
+    ///
+    /// Its strings follow contract 4.
+    unsafe fn content(&self, len: usize) -> Option<Self::Content<'_>>;
+
+    /// Zeroes the record and returns what strings it had.
+    fn take_strings(&mut self) -> Self::Strings;
+
+    /// The name and what it says; misuse without one of them.
+    ///
+    /// # Safety
+    ///
+    /// Its strings follow contract 4.
+    unsafe fn parts(&self, hash: HashId) -> Result<(&[u8], Self::Content<'_>), Misuse> {
+        // SAFETY: contract 4.
+        let name = unsafe { handle::text(self.head().0) };
+        // SAFETY: contract 4.
+        let content = unsafe { self.content(hash.len()) };
+        let name = name.filter(|name| !name.is_empty());
+        name.zip(content).ok_or(Misuse)
+    }
+}
+
+/// Whether a record of the program's is a deletion; 0 for NULL.
+fn is_deletion<R: Record>(record: *const R) -> c_int {
+    let record = borrowed!(record);
+    record
+        .is_ok_and(|record| record.head().2 == DELETION)
+        .into()
+}
+
+/// Frees what a record of the program's holds and zeroes it, unless it is NULL.
+pub(super) fn clear<R: Record>(record: *mut R) {
+    let strings = borrowed_mut!(record).map(R::take_strings);
+    for text in strings.into_iter().flatten() {
+        // SAFETY: contract 4: NULL or a block of its own, and nobody has it any more.
+        unsafe { release(text) };
+    }
+}
+
+/// Whether two records of the program's are equal. NULL equals only NULL.
+fn are_equal<R: Record>(a: *const R, b: *const R, hash_size: u32) -> c_int {
+    let (Ok(a), Ok(b)) = (borrowed!(a), borrowed!(b)) else {
+        return c_int::from(a.is_null() && b.is_null());
+    };
+    // SAFETY: contract 4.
+    let names = [a, b].map(|record| unsafe { handle::text(record.head().0) });
+    // SAFETY: contract 4.
+    let contents = [a, b].map(|record| unsafe { record.content(hash_size as usize) });
+    let numbers = [a, b].map(|record| (record.head().1, record.head().2));
+    let equal = names[0] == names[1] && contents[0] == contents[1] && numbers[0] == numbers[1];
+    equal.into()
+}
+
+impl Element for reftable_ref_record {
+    fn ref_name(&self) -> *const c_char {
+        self.refname
+    }
+
+    fn rank(&self) -> u64 {
+        0
+    }
+}
+
+impl Element for reftable_log_record {
+    fn ref_name(&self) -> *const c_char {
+        self.refname
+    }
+
+    /// The newest entry comes first.
+    fn rank(&self) -> u64 {
+        self.update_index
+    }
+}
 
 /// Puts an object id into the space for the longest one, which is zeroed.
 ///
@@ -172,19 +265,6 @@ fn narrow(id: &[u8; REFTABLE_HASH_SIZE_MAX], len: usize) -> &[u8] {
 }
 
 impl reftable_ref_record {
-    pub(super) const EMPTY: reftable_ref_record = reftable_ref_record {
-        refname: null_mut(),
-        refname_cap: MaybeUninit::new(0),
-        update_index: 0,
-        value_type: DELETION,
-        value: reftable_ref_value {
-            val2: reftable_ref_val2 {
-                value: [0; REFTABLE_HASH_SIZE_MAX],
-                target_value: [0; REFTABLE_HASH_SIZE_MAX],
-            },
-        },
-    };
-
     fn val1(&self) -> Option<&[u8; REFTABLE_HASH_SIZE_MAX]> {
         match self.value_type {
             // SAFETY: the tag says that this member is set.
@@ -210,11 +290,32 @@ impl reftable_ref_record {
         }
     }
 
-    /// What the record says; `None` for a type that there is not, or a symbolic ref to NULL.
+    /// The record as the core has it; misuse without name.
     ///
     /// # Safety
     ///
     /// Its strings follow contract 4.
+    pub(super) unsafe fn read(&self, hash: HashId) -> Result<RefRecord<'_>, Misuse> {
+        // SAFETY: contract 4.
+        let (name, value) = unsafe { self.parts(hash) }?;
+        let update_index = self.update_index;
+        Ok(RefRecord {
+            name,
+            update_index,
+            value,
+        })
+    }
+}
+
+impl Record for reftable_ref_record {
+    type Content<'a> = RefValue<'a>;
+    /// Name and target.
+    type Strings = [*mut c_char; 2];
+
+    fn head(&self) -> (*mut c_char, u64, u32) {
+        (self.refname, self.update_index, self.value_type)
+    }
+
     unsafe fn content(&self, len: usize) -> Option<RefValue<'_>> {
         Some(match self.value_type {
             DELETION => RefValue::Deletion,
@@ -229,68 +330,15 @@ impl reftable_ref_record {
         })
     }
 
-    /// The record as the core has it; misuse without name.
-    ///
-    /// # Safety
-    ///
-    /// Its strings follow contract 4.
-    pub(super) unsafe fn read(&self, hash: HashId) -> Result<RefRecord<'_>, Code> {
-        // SAFETY: contract 4.
-        let name = unsafe { handle::text(self.refname) };
-        // SAFETY: contract 4.
-        let value = unsafe { self.content(hash.len()) };
-        Ok(RefRecord {
-            name: name.filter(|name| !name.is_empty()).ok_or(Code::MISUSE)?,
-            update_index: self.update_index,
-            value: value.ok_or(Code::MISUSE)?,
-        })
-    }
-
-    /// Frees what the record holds and zeroes it.
-    ///
-    /// # Safety
-    ///
-    /// Its strings follow contract 4.
-    pub(super) unsafe fn clear(&mut self) {
-        for text in self.take_strings() {
-            // SAFETY: each is NULL or a block of its own, and nobody has it any more.
-            unsafe { release(text) };
-        }
-    }
-
-    /// Zeroes the record and returns what strings it had: name and target, NULL without.
     #[inline]
-    pub(super) fn take_strings(&mut self) -> [*mut c_char; 2] {
+    fn take_strings(&mut self) -> [*mut c_char; 2] {
         let strings = [self.refname, self.symref()];
-        *self = Self::EMPTY;
+        *self = Self::ZERO;
         strings
     }
 }
 
-impl reftable_log_update {
-    pub(super) const EMPTY: reftable_log_update = reftable_log_update {
-        new_hash: [0; REFTABLE_HASH_SIZE_MAX],
-        old_hash: [0; REFTABLE_HASH_SIZE_MAX],
-        name: null_mut(),
-        email: null_mut(),
-        time: 0,
-        tz_offset: 0,
-        message: null_mut(),
-        message_cap: MaybeUninit::new(0),
-    };
-}
-
 impl reftable_log_record {
-    pub(super) const EMPTY: reftable_log_record = reftable_log_record {
-        refname: null_mut(),
-        refname_cap: MaybeUninit::new(0),
-        update_index: 0,
-        value_type: DELETION,
-        value: reftable_log_value {
-            update: reftable_log_update::EMPTY,
-        },
-    };
-
     pub(super) fn update(&self) -> Option<&reftable_log_update> {
         match self.value_type {
             // SAFETY: the tag says that the member is set.
@@ -305,11 +353,32 @@ impl reftable_log_record {
             .is_some_and(|update| !update.message.is_null())
     }
 
-    /// What the record says; `None` for a type that there is not. NULL is an empty string.
+    /// The record as the core has it; misuse without name.
     ///
     /// # Safety
     ///
     /// Its strings follow contract 4.
+    pub(super) unsafe fn read(&self, hash: HashId) -> Result<LogRecord<'_>, Misuse> {
+        // SAFETY: contract 4.
+        let (name, value) = unsafe { self.parts(hash) }?;
+        let update_index = self.update_index;
+        Ok(LogRecord {
+            name,
+            update_index,
+            value,
+        })
+    }
+}
+
+impl Record for reftable_log_record {
+    type Content<'a> = LogValue<'a>;
+    /// The ref's name, who made the entry, their address, the message.
+    type Strings = [*mut c_char; 4];
+
+    fn head(&self) -> (*mut c_char, u64, u32) {
+        (self.refname, self.update_index, self.value_type)
+    }
+
     unsafe fn content(&self, len: usize) -> Option<LogValue<'_>> {
         if self.value_type == DELETION {
             return Some(LogValue::Deletion);
@@ -328,45 +397,14 @@ impl reftable_log_record {
         }))
     }
 
-    /// The record as the core has it; misuse without name.
-    ///
-    /// # Safety
-    ///
-    /// Its strings follow contract 4.
-    pub(super) unsafe fn read(&self, hash: HashId) -> Result<LogRecord<'_>, Code> {
-        // SAFETY: contract 4.
-        let name = unsafe { handle::text(self.refname) };
-        // SAFETY: contract 4.
-        let value = unsafe { self.content(hash.len()) };
-        Ok(LogRecord {
-            name: name.filter(|name| !name.is_empty()).ok_or(Code::MISUSE)?,
-            update_index: self.update_index,
-            value: value.ok_or(Code::MISUSE)?,
-        })
-    }
-
-    /// Frees what the record holds and zeroes it.
-    ///
-    /// # Safety
-    ///
-    /// Its strings follow contract 4.
-    pub(super) unsafe fn clear(&mut self) {
-        for text in self.take_strings() {
-            // SAFETY: each is NULL or a block of its own, and nobody has it any more.
-            unsafe { release(text) };
-        }
-    }
-
-    /// Zeroes the record and returns what strings it had: the ref's name, who made the entry, their
-    /// address, the message; NULL without.
     #[inline]
-    pub(super) fn take_strings(&mut self) -> [*mut c_char; 4] {
+    fn take_strings(&mut self) -> [*mut c_char; 4] {
         let [name, email, message] = match self.update() {
             Some(update) => [update.name, update.email, update.message],
             None => [null_mut(); 3],
         };
         let strings = [self.refname, name, email, message];
-        *self = Self::EMPTY;
+        *self = Self::ZERO;
         strings
     }
 }
@@ -376,9 +414,7 @@ impl reftable_log_record {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_ref_record_val1(rec: *const reftable_ref_record) -> *const u8 {
     guard(null(), || {
-        // SAFETY: contract 1.
-        let record = unsafe { handle::borrow(rec) };
-        let id = record.and_then(reftable_ref_record::val1);
+        let id = borrowed!(rec).ok().and_then(reftable_ref_record::val1);
         id.map_or(null(), |id| id.as_ptr())
     })
 }
@@ -388,9 +424,7 @@ pub unsafe extern "C" fn reftable_ref_record_val1(rec: *const reftable_ref_recor
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_ref_record_val2(rec: *const reftable_ref_record) -> *const u8 {
     guard(null(), || {
-        // SAFETY: contract 1.
-        let record = unsafe { handle::borrow(rec) };
-        let val2 = record.and_then(reftable_ref_record::val2);
+        let val2 = borrowed!(rec).ok().and_then(reftable_ref_record::val2);
         val2.map_or(null(), |val2| val2.target_value.as_ptr())
     })
 }
@@ -400,25 +434,13 @@ pub unsafe extern "C" fn reftable_ref_record_val2(rec: *const reftable_ref_recor
 pub unsafe extern "C" fn reftable_ref_record_is_deletion(
     r#ref: *const reftable_ref_record,
 ) -> c_int {
-    guard(0, || {
-        // SAFETY: contract 1.
-        let record = unsafe { handle::borrow(r#ref) };
-        record
-            .is_some_and(|record| record.value_type == DELETION)
-            .into()
-    })
+    guard(0, || is_deletion(r#ref))
 }
 
 /// Frees what the record holds, and zeroes all of it. Does nothing for NULL or a zeroed record.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_ref_record_release(r#ref: *mut reftable_ref_record) {
-    guard((), || {
-        // SAFETY: contract 1.
-        if let Some(record) = unsafe { r#ref.as_mut() } {
-            // SAFETY: contract 4.
-            unsafe { record.clear() };
-        }
-    });
+    guard((), || clear(r#ref));
 }
 
 /// Returns 1 if the records are equal in all fields, else 0. NULL equals only NULL. hash_size is
@@ -429,48 +451,19 @@ pub unsafe extern "C" fn reftable_ref_record_equal(
     b: *const reftable_ref_record,
     hash_size: u32,
 ) -> c_int {
-    guard(0, || {
-        // SAFETY: contract 1.
-        let a = unsafe { handle::borrow(a) };
-        // SAFETY: contract 1.
-        let b = unsafe { handle::borrow(b) };
-        let (Some(a), Some(b)) = (a, b) else {
-            return c_int::from(a.is_none() && b.is_none());
-        };
-        // SAFETY: contract 4.
-        let names = [a, b].map(|record| unsafe { handle::text(record.refname) });
-        // SAFETY: contract 4.
-        let values = [a, b].map(|record| unsafe { record.content(hash_size as usize) });
-        let equal = names[0] == names[1]
-            && a.update_index == b.update_index
-            && a.value_type == b.value_type
-            && values[0] == values[1];
-        equal.into()
-    })
+    guard(0, || are_equal(a, b, hash_size))
 }
 
 /// Returns 1 if the record is a deletion, else 0; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_log_record_is_deletion(log: *const reftable_log_record) -> c_int {
-    guard(0, || {
-        // SAFETY: contract 1.
-        let record = unsafe { handle::borrow(log) };
-        record
-            .is_some_and(|record| record.value_type == DELETION)
-            .into()
-    })
+    guard(0, || is_deletion(log))
 }
 
 /// Frees what the record holds, and zeroes all of it. Does nothing for NULL or a zeroed record.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_log_record_release(log: *mut reftable_log_record) {
-    guard((), || {
-        // SAFETY: contract 1.
-        if let Some(record) = unsafe { log.as_mut() } {
-            // SAFETY: contract 4.
-            unsafe { record.clear() };
-        }
-    });
+    guard((), || clear(log));
 }
 
 /// Returns 1 if the records are equal in all fields, else 0; a string that is NULL equals an empty
@@ -481,24 +474,7 @@ pub unsafe extern "C" fn reftable_log_record_equal(
     b: *const reftable_log_record,
     hash_size: u32,
 ) -> c_int {
-    guard(0, || {
-        // SAFETY: contract 1.
-        let a = unsafe { handle::borrow(a) };
-        // SAFETY: contract 1.
-        let b = unsafe { handle::borrow(b) };
-        let (Some(a), Some(b)) = (a, b) else {
-            return c_int::from(a.is_none() && b.is_none());
-        };
-        // SAFETY: contract 4.
-        let names = [a, b].map(|record| unsafe { handle::text(record.refname) });
-        // SAFETY: contract 4.
-        let values = [a, b].map(|record| unsafe { record.content(hash_size as usize) });
-        let equal = names[0] == names[1]
-            && a.update_index == b.update_index
-            && a.value_type == b.value_type
-            && values[0] == values[1];
-        equal.into()
-    })
+    guard(0, || are_equal(a, b, hash_size))
 }
 
 #[cfg(test)]
@@ -525,7 +501,7 @@ mod tests {
 
     #[test]
     fn any_bit_pattern_is_taken_as_a_type_but_not_written() {
-        let mut record = reftable_ref_record::EMPTY;
+        let mut record = reftable_ref_record::ZERO;
         record.refname = c"refs/heads/x".as_ptr().cast_mut();
         for (value_type, valid) in [(0, true), (1, true), (2, true), (3, false), (4, false)] {
             record.value_type = value_type;
@@ -540,7 +516,7 @@ mod tests {
 
     #[test]
     fn the_accessors_follow_the_type() {
-        let mut record = reftable_ref_record::EMPTY;
+        let mut record = reftable_ref_record::ZERO;
         record.value.val1 = [3; 32];
         for (value_type, first, second) in [
             (DELETION, false, false),

@@ -1,23 +1,23 @@
 //! Stacks of tables in a folder.
 
-use super::iterator::{LogWalk, RefWalk, Walk, init, reftable_iterator};
-use super::merged::{Merged, reftable_merged_table};
-use super::options::Settings;
-use super::outgoing::{Given, give_log, give_ref};
-use super::profile::hash_number;
-use super::record::{reftable_log_record, reftable_ref_record};
-use super::{Status, status};
-use crate::Code;
+use crate::iterator::{Walk, init, reftable_iterator};
+use crate::merged::{Merged, reftable_merged_table};
+use crate::options::Settings;
+use crate::outgoing::{Given, give_log, give_ref};
+use crate::record::{Record, clear, reftable_log_record, reftable_ref_record};
+use crate::releases::hash_number;
+use crate::{Code, Status, status};
 use reftable::error::{Error, Result as CoreResult};
 use reftable::merged::MergedTable;
 use reftable::record::{LogRecord, RefRecord};
-use reftable::stack::{LogExpiry, Stack};
+use reftable::stack::{CompactionStats, LogExpiry, Stack};
+use reftable_capi::counts::Count;
+use reftable_capi::error::Misuse;
 use reftable_capi::guard::guard;
-use reftable_capi::handle::{self, Handle};
+use reftable_capi::handle::{self, Handle, given};
+use reftable_capi::{borrowed, counts, free, layout, name, shared};
 use std::cell::Cell;
-use std::ffi::{OsStr, c_char, c_int};
-use std::mem::{align_of, offset_of, size_of};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{c_char, c_int};
 use std::path::Path;
 use std::ptr::null_mut;
 use std::rc::Rc;
@@ -46,16 +46,14 @@ pub struct reftable_compaction_stats {
     pub failures: c_int,
 }
 
-#[cfg(target_pointer_width = "64")]
-const _: () = {
-    type E = reftable_log_expiry_config;
-    assert!(size_of::<E>() == 16 && align_of::<E>() == 8);
-    assert!(offset_of!(E, time) == 0 && offset_of!(E, min_update_index) == 8);
-    type S = reftable_compaction_stats;
-    assert!(size_of::<S>() == 24 && align_of::<S>() == 8);
-    assert!(offset_of!(S, bytes) == 0 && offset_of!(S, entries_written) == 8);
-    assert!(offset_of!(S, attempts) == 16 && offset_of!(S, failures) == 20);
-};
+layout!(reftable_log_expiry_config: 16 / 8 { time @ 0, min_update_index @ 8 });
+layout!(reftable_compaction_stats: 24 / 8 {
+    bytes @ 0, entries_written @ 8, attempts @ 16, failures @ 20,
+});
+
+counts!(reftable_compaction_stats from CompactionStats {
+    bytes: bytes, entries_written: entries_written, attempts: attempts, failures: failures,
+});
 
 /// A stack of tables in a folder: what a repository has as its refs and their logs. One thread at a
 /// time uses it; distinct stacks do not disturb each other.
@@ -80,8 +78,6 @@ impl Drop for OwnedStack {
 pub(super) struct OpenStack {
     pub(super) stack: Stack,
     pub(super) settings: Settings,
-    /// Whether iterators show deletions.
-    show_deletions: bool,
     /// The view that [`reftable_stack_merged_table`] lends, NULL until it is asked for.
     merged: Cell<*mut reftable_merged_table>,
     /// The generation of the stack that the program knows of.
@@ -92,12 +88,11 @@ pub(super) struct OpenStack {
 }
 
 impl OpenStack {
-    fn new(stack: Stack, settings: Settings, show_deletions: bool) -> OpenStack {
+    fn new(stack: Stack, settings: Settings) -> OpenStack {
         OpenStack {
             known: Cell::new(stack.generation()),
             stack,
             settings,
-            show_deletions,
             merged: Cell::new(null_mut()),
             destroyed: Cell::new(false),
             stats: Box::default(),
@@ -114,19 +109,13 @@ impl OpenStack {
     /// Ends a call that may have loaded the stack again: what C looks at follows, and the program
     /// is told, which lets go of iterators over the old state.
     pub(super) fn settle(&self) {
-        let stats = self.stack.stats();
-        self.stats.set(reftable_compaction_stats {
-            bytes: stats.bytes,
-            entries_written: stats.entries_written,
-            attempts: stats.attempts.try_into().unwrap_or(c_int::MAX),
-            failures: stats.failures.try_into().unwrap_or(c_int::MAX),
-        });
+        self.stats.set(Count::of(self.stack.stats()));
         let generation = self.stack.generation();
         if self.known.replace(generation) == generation {
             return;
         }
-        // SAFETY: NULL, or made by `merged` and freed by the destructor only.
-        if let Some(merged) = unsafe { handle::share(self.merged.get()) } {
+        // NULL, or made by `merged` and freed by the destructor only.
+        if let Ok(merged) = shared!(self.merged.get()) {
             merged.show(self.view());
         }
         self.tell();
@@ -149,7 +138,7 @@ impl OpenStack {
 
     /// The loaded tables as iterators see them.
     fn view(&self) -> MergedTable {
-        match self.show_deletions {
+        match self.settings.show_deletions {
             true => self.stack.merged().showing_deletions(),
             false => self.stack.merged(),
         }
@@ -194,108 +183,62 @@ impl Writing {
 
 impl Drop for OpenStack {
     fn drop(&mut self) {
-        // SAFETY: NULL, or made by `merged`; C may not use it longer than the stack.
-        unsafe { handle::free(self.merged.get()) };
+        // NULL, or made by `merged`; C may not use it longer than the stack.
+        free!(self.merged.get());
     }
 }
 
 /// The stack behind a pointer of C's.
-///
-/// # Safety
-///
-/// `st` follows contract 3.
-pub(super) unsafe fn stack_of(st: *mut reftable_stack) -> Result<Rc<OpenStack>, Code> {
-    // SAFETY: contract 3.
-    let stack = unsafe { handle::share(st) }.ok_or(Code::MISUSE)?;
-    Ok(Rc::clone(&stack.0))
+pub(super) fn stack_of(st: *mut reftable_stack) -> Result<Rc<OpenStack>, Misuse> {
+    Ok(Rc::clone(&shared!(st)?.0))
 }
 
 /// Opens a stack for C.
-///
-/// # Safety
-///
-/// `dest` follows contract 1, `dir` contract 2.
-pub(super) unsafe fn open(
-    dest: *mut *mut reftable_stack,
-    dir: *const c_char,
-    settings: Result<Settings, Code>,
-    show_deletions: bool,
-) -> Status {
-    // SAFETY: contract 1.
-    if !unsafe { handle::put(dest, null_mut()) } {
-        return Err(Code::MISUSE);
-    }
-    // SAFETY: contract 2.
-    let dir = unsafe { handle::text(dir) }.ok_or(Code::MISUSE)?;
-    let settings = settings?;
-    let stack = Stack::open(Path::new(OsStr::from_bytes(dir)), settings.stack());
+pub(super) fn open(dir: &Path, settings: Settings) -> CoreResult<OwnedStack> {
+    let stack = Stack::open(dir, settings.stack());
     if let (Err(_), Some(on_reload)) = (&stack, &settings.on_reload) {
         on_reload.tell();
     }
-    let open = Rc::new(OpenStack::new(stack?, settings, show_deletions));
+    let open = Rc::new(OpenStack::new(stack?, settings));
     open.tell();
-    // SAFETY: contract 1; not NULL.
-    unsafe { dest.write(handle::make(OwnedStack(open))) };
-    Ok(0)
+    Ok(OwnedStack(open))
 }
 
 /// Compacts all tables, with the options of the call or else of the stack.
-///
-/// # Safety
-///
-/// `st` follows contract 3, `config` contract 1.
-pub(super) unsafe fn compact_all(
+pub(super) fn compact_all(
     st: *mut reftable_stack,
     settings: Option<Settings>,
     config: *mut reftable_log_expiry_config,
 ) -> Status {
-    // SAFETY: contract 3.
-    let stack = unsafe { stack_of(st) }?;
-    // SAFETY: contract 1.
-    let expiry = unsafe { handle::borrow(config) }.map(|config| LogExpiry {
+    let stack = stack_of(st)?;
+    let expiry = borrowed!(config).map(|config| LogExpiry {
         time: config.time,
         min_update_index: config.min_update_index,
     });
     let writing = stack.writing(settings);
-    stack.settled(writing.stack(&stack).compact_all(expiry))
+    stack.settled(writing.stack(&stack).compact_all(expiry.ok()))
 }
 
 /// Whether compaction has something to do.
-///
-/// # Safety
-///
-/// `st` follows contract 3, `required` contract 1.
 #[cfg_attr(
     git_api = "2.47",
     expect(dead_code, reason = "that release has no such function")
 )]
-pub(super) unsafe fn compaction_required(
+pub(super) fn compaction_required(
     st: *mut reftable_stack,
     settings: Option<Settings>,
     use_heuristics: bool,
-    required: *mut bool,
-) -> Status {
-    // SAFETY: contract 3.
-    let stack = unsafe { stack_of(st) }?;
+) -> Result<bool, Misuse> {
+    let stack = stack_of(st)?;
     let writing = stack.writing(settings);
     let several = stack.stack.table_names().len() >= 2;
     let due = || writing.stack(&stack).compaction_required();
-    let answer = several && (!use_heuristics || due());
-    // SAFETY: contract 1.
-    match unsafe { handle::put(required, answer) } {
-        true => Ok(0),
-        false => Err(Code::MISUSE),
-    }
+    Ok(several && (!use_heuristics || due()))
 }
 
 /// Compacts tables whose sizes call for it.
-///
-/// # Safety
-///
-/// `st` follows contract 3.
-pub(super) unsafe fn auto_compact(st: *mut reftable_stack, settings: Option<Settings>) -> Status {
-    // SAFETY: contract 3.
-    let stack = unsafe { stack_of(st) }?;
+pub(super) fn auto_compact(st: *mut reftable_stack, settings: Option<Settings>) -> Status {
+    let stack = stack_of(st)?;
     let writing = stack.writing(settings);
     stack.settled(writing.stack(&stack).auto_compact())
 }
@@ -305,9 +248,7 @@ pub(super) unsafe fn auto_compact(st: *mut reftable_stack, settings: Option<Sett
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_stack_next_update_index(st: *mut reftable_stack) -> u64 {
     guard(0, || {
-        // SAFETY: contract 3.
-        let stack = unsafe { stack_of(st) };
-        stack.map_or(0, |stack| stack.stack.next_update_index().unwrap_or(0))
+        stack_of(st).map_or(0, |stack| stack.stack.next_update_index().unwrap_or(0))
     })
 }
 
@@ -318,13 +259,7 @@ pub unsafe extern "C" fn reftable_stack_init_ref_iterator(
     st: *mut reftable_stack,
     it: *mut reftable_iterator,
 ) -> c_int {
-    status(|| {
-        // SAFETY: contract 3.
-        let stack = unsafe { stack_of(st) }?;
-        let walk = Walk::Refs(RefWalk::Merged(stack.view(), None));
-        // SAFETY: contract 1.
-        unsafe { init(it, walk) }
-    })
+    status(|| init(it, Walk::refs_of(stack_of(st)?.view())))
 }
 
 /// Sets up an iterator over the log records of the stack as it is loaded now, without deletions.
@@ -334,13 +269,7 @@ pub unsafe extern "C" fn reftable_stack_init_log_iterator(
     st: *mut reftable_stack,
     it: *mut reftable_iterator,
 ) -> c_int {
-    status(|| {
-        // SAFETY: contract 3.
-        let stack = unsafe { stack_of(st) }?;
-        let walk = Walk::Logs(LogWalk::Merged(stack.view(), None));
-        // SAFETY: contract 1.
-        unsafe { init(it, walk) }
-    })
+    status(|| init(it, Walk::logs_of(stack_of(st)?.view())))
 }
 
 /// Returns the loaded tables as one, without deletions; NULL for NULL. It belongs to the stack and
@@ -350,9 +279,7 @@ pub unsafe extern "C" fn reftable_stack_merged_table(
     st: *mut reftable_stack,
 ) -> *mut reftable_merged_table {
     guard(null_mut(), || {
-        // SAFETY: contract 3.
-        let stack = unsafe { stack_of(st) };
-        stack.map_or(null_mut(), |stack| stack.merged())
+        stack_of(st).map_or(null_mut(), |stack| stack.merged())
     })
 }
 
@@ -360,10 +287,7 @@ pub unsafe extern "C" fn reftable_stack_merged_table(
 /// nothing for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_stack_destroy(st: *mut reftable_stack) {
-    guard((), || {
-        // SAFETY: contract 3; the caller gives the stack up.
-        unsafe { handle::free(st) };
-    });
+    guard((), || free!(st));
 }
 
 /// Loads the stack again if it has changed. Everything else works on what was loaded last.
@@ -373,8 +297,7 @@ pub unsafe extern "C" fn reftable_stack_destroy(st: *mut reftable_stack) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_stack_reload(st: *mut reftable_stack) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let stack = unsafe { stack_of(st) }?;
+        let stack = stack_of(st)?;
         let reloaded = stack.stack.reload();
         stack.settled(reloaded.map(|_| ()))
     })
@@ -385,8 +308,7 @@ pub unsafe extern "C" fn reftable_stack_reload(st: *mut reftable_stack) -> c_int
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_stack_clean(st: *mut reftable_stack) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let stack = unsafe { stack_of(st) }?;
+        let stack = stack_of(st)?;
         stack.settled(stack.stack.clean())
     })
 }
@@ -403,22 +325,10 @@ pub unsafe extern "C" fn reftable_stack_read_ref(
     r#ref: *mut reftable_ref_record,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let stack = unsafe { stack_of(st) }?;
-        // SAFETY: contract 2.
-        let name = unsafe { handle::text(refname) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 1.
-        let out = unsafe { r#ref.as_mut() }.ok_or(Code::MISUSE)?;
+        let (stack, name, out) = (stack_of(st)?, name!(refname)?, given(r#ref)?);
         // SAFETY: contracts 1 and 4.
         let give = |record: RefRecord<'_>| unsafe { give_ref(&record, out, &mut Given::default()) };
-        let found = stack.stack.read_ref(name, give);
-        if let Ok(Some(Ok(()))) = found {
-            return Ok(0);
-        }
-        // SAFETY: contract 4.
-        unsafe { out.clear() };
-        found?.transpose()?;
-        Ok(1)
+        found_or_cleared(stack.stack.read_ref(&name, give), out)
     })
 }
 
@@ -431,23 +341,21 @@ pub unsafe extern "C" fn reftable_stack_read_log(
     log: *mut reftable_log_record,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let stack = unsafe { stack_of(st) }?;
-        // SAFETY: contract 2.
-        let name = unsafe { handle::text(refname) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 1.
-        let out = unsafe { log.as_mut() }.ok_or(Code::MISUSE)?;
+        let (stack, name, out) = (stack_of(st)?, name!(refname)?, given(log)?);
         // SAFETY: contracts 1 and 4.
         let give = |record: LogRecord<'_>| unsafe { give_log(&record, out, &mut Given::default()) };
-        let found = stack.stack.read_log(name, give);
-        if let Ok(Some(Ok(()))) = found {
-            return Ok(0);
-        }
-        // SAFETY: contract 4.
-        unsafe { out.clear() };
-        found?.transpose()?;
-        Ok(1)
+        found_or_cleared(stack.stack.read_log(&name, give), out)
     })
+}
+
+/// The status of a lookup, which leaves nothing in the record unless it is 0.
+fn found_or_cleared<R: Record>(found: CoreResult<Option<Result<(), Code>>>, out: *mut R) -> Status {
+    if let Ok(Some(Ok(()))) = found {
+        return Ok(0);
+    }
+    clear(out);
+    found?.transpose()?;
+    Ok(1)
 }
 
 /// Returns counts of what compaction has done through this stack. They belong to the stack and
@@ -457,11 +365,7 @@ pub unsafe extern "C" fn reftable_stack_compaction_stats(
     st: *mut reftable_stack,
 ) -> *mut reftable_compaction_stats {
     guard(null_mut(), || {
-        // SAFETY: contract 3.
-        let Ok(stack) = (unsafe { stack_of(st) }) else {
-            return null_mut();
-        };
-        stack.stats.as_ptr()
+        stack_of(st).map_or(null_mut(), |stack| stack.stats.as_ptr())
     })
 }
 
@@ -469,8 +373,81 @@ pub unsafe extern "C" fn reftable_stack_compaction_stats(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_stack_hash_id(st: *mut reftable_stack) -> u32 {
     guard(0, || {
-        // SAFETY: contract 3.
-        let stack = unsafe { stack_of(st) };
-        stack.map_or(0, |stack| hash_number(stack.settings.write.hash))
+        stack_of(st).map_or(0, |stack| hash_number(stack.settings.write.hash))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{reftable_log_record_release, reftable_ref_record_release};
+    use fault_fs::FaultFs;
+    use reftable::record::{LogUpdate, LogValue, RefValue};
+    use reftable_capi::shape::Zeroed;
+    use std::sync::Arc;
+
+    /// Programs look up the target of what they looked up before: the lookup had the name while its
+    /// block was freed. Only Miri sees that.
+    #[test]
+    fn a_name_may_be_a_string_of_the_record_that_is_filled() {
+        let settings = crate::options::Given::NOTHING.decode().expect("valid");
+        let mut options = settings.stack();
+        options.fs = Arc::new(FaultFs::new(Path::new("/stack")));
+        let stack = Stack::open("/stack", options).expect("an empty stack");
+        let (name, update_index) = (&b"HEAD"[..], 1);
+        let update = LogUpdate {
+            old_id: &[0; 20],
+            new_id: &[1; 20],
+            name,
+            email: b"e",
+            time: 1,
+            tz_offset: 0,
+            message: b"m\n",
+        };
+        let written = stack.add(|table| {
+            table.set_limits(1, 1);
+            let value = RefValue::Symref(name);
+            table.add_ref(&RefRecord {
+                name,
+                update_index,
+                value,
+            })?;
+            let value = LogValue::Update(update);
+            table.add_log(&LogRecord {
+                name,
+                update_index,
+                value,
+            })
+        });
+        written.expect("valid records");
+        let stack = handle::make(OwnedStack(Rc::new(OpenStack::new(stack, settings))));
+
+        let (mut found, mut entry) = (reftable_ref_record::ZERO, reftable_log_record::ZERO);
+        let read_ref = |name: *const c_char, record: *mut reftable_ref_record| {
+            // SAFETY: the stack is alive; a string, and a record that is zeroed or was filled.
+            unsafe { reftable_stack_read_ref(stack, name, record) }
+        };
+        let read_log = |name: *const c_char, record: *mut reftable_log_record| {
+            // SAFETY: the stack is alive; a string, and a record that is zeroed or was filled.
+            unsafe { reftable_stack_read_log(stack, name, record) }
+        };
+        assert_eq!(read_ref(c"HEAD".as_ptr(), &raw mut found), 0);
+        assert_eq!(read_log(c"HEAD".as_ptr(), &raw mut entry), 0);
+        for _ in 0..2 {
+            assert_eq!(read_ref(found.refname, &raw mut found), 0);
+            // SAFETY: the record is a symbolic ref.
+            let target = unsafe { found.value.symref };
+            assert_eq!(read_ref(target, &raw mut found), 0);
+            assert_eq!(read_log(entry.refname, &raw mut entry), 0);
+            // SAFETY: the record is an entry.
+            let who = unsafe { entry.value.update.name };
+            assert_eq!(read_log(who, &raw mut entry), 0);
+        }
+        // SAFETY: filled above.
+        unsafe { reftable_ref_record_release(&raw mut found) };
+        // SAFETY: filled above.
+        unsafe { reftable_log_record_release(&raw mut entry) };
+        // SAFETY: not used again.
+        unsafe { reftable_stack_destroy(stack) };
+    }
 }

@@ -1,19 +1,19 @@
 //! Single tables.
 
-use super::block::{Shown, reftable_block};
-use super::iterator::{LogWalk, ObjectWalk, RefWalk, Walk, init, reftable_iterator};
-use super::profile::hash_number;
-use super::source::{reftable_block_source, take};
-use super::status;
-use crate::Code;
+use crate::block::{Shown, reftable_block};
+use crate::iterator::{LogWalk, ObjectWalk, RefWalk, Walk, init, reftable_iterator};
+use crate::releases::hash_number;
+use crate::source::{reftable_block_source, take};
+use crate::{Code, status};
 use reftable::blocks::{BlockType, TableBlocks, blocks_end, section};
 use reftable::error::Error;
-use reftable::table::Table;
-use reftable_capi::error::IO;
+use reftable::table::{BlockSource, Table};
+use reftable_capi::error::{IO, Misuse};
 use reftable_capi::guard::guard;
 use reftable_capi::handle::{self, Handle};
+use reftable_capi::shape::Zeroed;
+use reftable_capi::{borrowed, borrowed_mut, bytes, entered, free, layout, put, text};
 use std::ffi::{CString, c_char, c_int, c_void};
-use std::mem::{align_of, offset_of, size_of};
 use std::ptr::{null, null_mut};
 use std::sync::Arc;
 
@@ -60,18 +60,12 @@ pub struct reftable_table {
     pub refcount: u64,
 }
 
-#[cfg(target_pointer_width = "64")]
-const _: () = {
-    type T = reftable_table;
-    assert!(size_of::<T>() == 144 && align_of::<T>() == 8);
-    assert!(offset_of!(T, name) == 0 && offset_of!(T, source) == 8 && offset_of!(T, size) == 24);
-    assert!(offset_of!(T, hash_id) == 32 && offset_of!(T, block_size) == 36);
-    assert!(offset_of!(T, min_update_index) == 40 && offset_of!(T, max_update_index) == 48);
-    assert!(offset_of!(T, object_id_len) == 56 && offset_of!(T, version) == 60);
-    assert!(offset_of!(T, ref_offsets) == 64 && offset_of!(T, obj_offsets) == 88);
-    assert!(offset_of!(T, log_offsets) == 112 && offset_of!(T, refcount) == 136);
-    assert!(size_of::<reftable_table_offsets>() == 24);
-};
+layout!(reftable_table_offsets: 24 / 8 { is_present @ 0, offset @ 8, index_offset @ 16 });
+layout!(reftable_table: 144 / 8 {
+    name @ 0, source @ 8, size @ 24, hash_id @ 32, block_size @ 36, min_update_index @ 40,
+    max_update_index @ 48, object_id_len @ 56, version @ 60, ref_offsets @ 64,
+    obj_offsets @ 88, log_offsets @ 112, refcount @ 136,
+});
 
 /// What a pointer to a table points at: the part that C sees, and behind it the table.
 #[repr(C)]
@@ -92,11 +86,11 @@ fn offsets(table: &Table, kind: BlockType) -> reftable_table_offsets {
 }
 
 /// A table for C, which drops it by `reftable_table_decref`.
-fn open(table: Arc<Table>, name: &[u8]) -> *mut reftable_table {
+fn show(table: Arc<Table>, name: &[u8]) -> *mut reftable_table {
     let name = CString::new(name).unwrap_or_default();
     let seen = reftable_table {
         name: name.as_ptr().cast_mut(),
-        source: reftable_block_source::NONE,
+        source: reftable_block_source::ZERO,
         size: blocks_end(&table),
         hash_id: hash_number(table.hash()),
         block_size: table.block_size(),
@@ -120,15 +114,20 @@ fn open(table: Arc<Table>, name: &[u8]) -> *mut reftable_table {
     Box::into_raw(Box::new(open)).cast()
 }
 
-/// The table behind a pointer of C's; `None` for NULL.
-///
-/// # Safety
-///
-/// `table` follows contract 3.
-pub(super) unsafe fn table_of(table: *mut reftable_table) -> Option<Arc<Table>> {
-    // SAFETY: made by `open`, and not dropped.
-    let open = unsafe { table.cast::<OpenTable>().as_ref() }?;
-    Some(Arc::clone(&open.table))
+/// The table behind a pointer of C's.
+pub(super) fn table_of(table: *mut reftable_table) -> Result<Arc<Table>, Misuse> {
+    // Made by `show`, and not dropped.
+    Ok(Arc::clone(&borrowed!(table.cast::<OpenTable>())?.table))
+}
+
+/// Opens the table in a source.
+fn open(source: Result<Arc<dyn BlockSource>, Misuse>, name: &str) -> Result<Arc<Table>, Code> {
+    let table = Table::open(source?, name).map_err(|error| match error {
+        // Later reads give the source's own value.
+        Error::Callback(_) => Code::new(IO),
+        error => error.into(),
+    })?;
+    Ok(Arc::new(table))
 }
 
 /// Opens a table. name is for messages.
@@ -145,38 +144,19 @@ pub unsafe extern "C" fn reftable_table_new(
     name: *const c_char,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        let source = unsafe { src.as_mut() }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 2.
-        let name = unsafe { handle::text(name) }.unwrap_or_default();
+        let taken = *borrowed!(src)?;
+        let name = text!(name).unwrap_or_default();
         let shown = String::from_utf8_lossy(name);
-        let taken = *source;
-        let opened = if out.is_null() {
-            // SAFETY: contract 1.
-            unsafe { taken.close() };
-            Err(Code::MISUSE)
-        } else {
-            // SAFETY: contracts 1, 6 and 7.
-            let bytes = unsafe { take(taken, &shown) };
-            bytes.and_then(|bytes| {
-                Table::open(bytes, &shown).map_err(|error| match error {
-                    // Later reads give the source's own value.
-                    Error::Callback(_) => Code::new(IO),
-                    error => error.into(),
-                })
-            })
-        };
-        match opened {
-            Ok(table) => {
-                // SAFETY: contract 1; not NULL.
-                unsafe { out.write(open(Arc::new(table), name)) };
-                Ok(0)
-            }
-            Err(code) => {
-                source.ops = null_mut();
-                Err(code)
-            }
+        // SAFETY: contracts 1, 6 and 7.
+        let source = unsafe { take(taken, &shown) };
+        let opened = handle::given(out).map_err(Code::from).and_then(|out| {
+            let table = open(source, &shown)?;
+            Ok(put!(out, show(table, name))?)
+        });
+        if opened.is_err() {
+            borrowed_mut!(src)?.ops = null_mut();
         }
+        opened.map(|()| 0)
     })
 }
 
@@ -184,8 +164,7 @@ pub unsafe extern "C" fn reftable_table_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_table_incref(table: *mut reftable_table) {
     guard((), || {
-        // SAFETY: contract 3.
-        if let Some(table) = unsafe { table.as_mut() } {
+        if let Ok(table) = borrowed_mut!(table) {
             table.refcount = table.refcount.saturating_add(1);
         }
     });
@@ -196,13 +175,12 @@ pub unsafe extern "C" fn reftable_table_incref(table: *mut reftable_table) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_table_decref(table: *mut reftable_table) {
     guard((), || {
-        // SAFETY: contract 3.
-        let Some(seen) = (unsafe { table.as_mut() }) else {
+        let Ok(seen) = borrowed_mut!(table) else {
             return;
         };
         seen.refcount = seen.refcount.saturating_sub(1);
         if seen.refcount == 0 {
-            // SAFETY: made by `open`, and nobody counts on it any more.
+            // SAFETY: made by `show`, and nobody counts on it any more.
             drop(unsafe { Box::from_raw(table.cast::<OpenTable>()) });
         }
     });
@@ -215,12 +193,7 @@ pub unsafe extern "C" fn reftable_table_init_ref_iterator(
     t: *mut reftable_table,
     it: *mut reftable_iterator,
 ) -> c_int {
-    status(|| {
-        // SAFETY: contract 3.
-        let table = unsafe { table_of(t) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 1.
-        unsafe { init(it, Walk::Refs(RefWalk::Table(table, None))) }
-    })
+    status(|| init(it, Walk::Refs(RefWalk::Table(table_of(t)?, None))))
 }
 
 /// Sets up an iterator over the log records of the table, deletions among them. Returns 0, or
@@ -230,21 +203,14 @@ pub unsafe extern "C" fn reftable_table_init_log_iterator(
     t: *mut reftable_table,
     it: *mut reftable_iterator,
 ) -> c_int {
-    status(|| {
-        // SAFETY: contract 3.
-        let table = unsafe { table_of(t) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 1.
-        unsafe { init(it, Walk::Logs(LogWalk::Table(table, None))) }
-    })
+    status(|| init(it, Walk::Logs(LogWalk::Table(table_of(t)?, None))))
 }
 
 /// Returns the hash of the table, one of enum reftable_hash; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_table_hash_id(t: *mut reftable_table) -> u32 {
     guard(0, || {
-        // SAFETY: contract 3.
-        let table = unsafe { table_of(t) };
-        table.map_or(0, |table| hash_number(table.hash()))
+        table_of(t).map_or(0, |table| hash_number(table.hash()))
     })
 }
 
@@ -258,16 +224,12 @@ pub unsafe extern "C" fn reftable_table_refs_for(
     oid: *mut u8,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let table = unsafe { table_of(t) }.ok_or(Code::MISUSE)?;
-        if oid.is_null() {
-            return Err(Code::MISUSE);
-        }
-        // SAFETY: contract 5.
-        let id = unsafe { handle::array(oid, table.hash().len()) }.ok_or(Code::MISUSE)?;
-        let walk = Walk::Refs(RefWalk::Object(ObjectWalk::new(&table, id)?));
-        // SAFETY: contract 1.
-        unsafe { init(it, walk) }
+        let table = table_of(t)?;
+        let id = bytes!(oid, table.hash().len())?;
+        init(
+            it,
+            Walk::Refs(RefWalk::Object(ObjectWalk::new(&table, id)?)),
+        )
     })
 }
 
@@ -275,9 +237,7 @@ pub unsafe extern "C" fn reftable_table_refs_for(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_table_max_update_index(t: *mut reftable_table) -> u64 {
     guard(0, || {
-        // SAFETY: contract 3.
-        let table = unsafe { table_of(t) };
-        table.map_or(0, |table| table.max_update_index())
+        table_of(t).map_or(0, |table| table.max_update_index())
     })
 }
 
@@ -285,9 +245,7 @@ pub unsafe extern "C" fn reftable_table_max_update_index(t: *mut reftable_table)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_table_min_update_index(t: *mut reftable_table) -> u64 {
     guard(0, || {
-        // SAFETY: contract 3.
-        let table = unsafe { table_of(t) };
-        table.map_or(0, |table| table.min_update_index())
+        table_of(t).map_or(0, |table| table.min_update_index())
     })
 }
 
@@ -319,12 +277,9 @@ pub unsafe extern "C" fn reftable_table_iterator_init(
     t: *mut reftable_table,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        let it = unsafe { it.as_mut() }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 3.
-        let table = unsafe { table_of(t) }.ok_or(Code::MISUSE)?;
+        let it = borrowed_mut!(it)?;
         let state = BlockState {
-            blocks: TableBlocks::new(table),
+            blocks: TableBlocks::new(table_of(t)?),
             shown: None,
         };
         it.iter_arg = handle::make::<BlockCursor>(state).cast();
@@ -336,11 +291,10 @@ pub unsafe extern "C" fn reftable_table_iterator_init(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_table_iterator_release(it: *mut reftable_table_iterator) {
     guard((), || {
-        // SAFETY: contract 1.
-        if let Some(it) = unsafe { it.as_mut() } {
+        if let Ok(it) = borrowed_mut!(it) {
+            // NULL, or set up by `reftable_table_iterator_init`.
             let state = std::mem::replace(&mut it.iter_arg, null_mut());
-            // SAFETY: NULL, or set up by `reftable_table_iterator_init`; the pointer is gone.
-            unsafe { handle::free(state.cast::<BlockCursor>()) };
+            free!(state.cast::<BlockCursor>());
         }
     });
 }
@@ -353,23 +307,16 @@ pub unsafe extern "C" fn reftable_table_iterator_next(
     out: *mut *const reftable_block,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        let it = unsafe { handle::borrow(it) }.ok_or(Code::MISUSE)?;
-        // SAFETY: set up by `reftable_table_iterator_init`, or NULL.
-        let state = unsafe { handle::enter(it.iter_arg.cast::<BlockCursor>()) };
-        let mut state = state.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 1.
-        if !unsafe { handle::put(out, null()) } {
-            return Err(Code::MISUSE);
-        }
+        // Set up by `reftable_table_iterator_init`, or NULL.
+        let mut state = entered!(borrowed!(it)?.iter_arg.cast::<BlockCursor>())?;
+        put!(out, null())?;
         state.shown = None;
         let Some(block) = state.blocks.next_block()? else {
             return Ok(1);
         };
         let hash = state.blocks.table().hash();
         let shown = state.shown.insert(Shown::new(block, hash));
-        // SAFETY: contract 1; not NULL.
-        unsafe { out.write(shown.as_ptr()) };
+        put!(out, shown.as_ptr())?;
         Ok(0)
     })
 }

@@ -1,11 +1,10 @@
 //! Writing a single table, to functions of the program's or on behalf of a stack.
 
-use super::error::ENTRY_TOO_BIG;
-use super::options::Settings;
-use super::profile::LOG_INDEXES_ARE_LIMITED;
-use super::record::{reftable_log_record, reftable_ref_record};
-use super::{Status, status};
-use crate::Code;
+use crate::error::ENTRY_TOO_BIG;
+use crate::options::Settings;
+use crate::record::{reftable_log_record, reftable_ref_record};
+use crate::releases::LOG_INDEXES_ARE_LIMITED;
+use crate::{Code, Status, status};
 use reftable::blocks::stored_len;
 use reftable::error::{Error, Result as CoreResult};
 use reftable::record::{LogRecord, LogUpdate, LogValue};
@@ -13,11 +12,11 @@ use reftable::table::{BlockStats, Stats, TableWriter};
 use reftable_capi::callback::{ForeignSink, check};
 use reftable_capi::error::IO;
 use reftable_capi::guard::guard;
-use reftable_capi::handle::{self, Handle, Lent};
-use reftable_capi::held_table::{self, HeldTable, Holder, count};
+use reftable_capi::handle::{Handle, Lent};
+use reftable_capi::held_table::{HeldTable, Holder, lend_stats};
+use reftable_capi::{borrowed, counts, entered, free, layout};
 use std::borrow::Cow;
-use std::ffi::{CStr, c_char, c_int, c_void};
-use std::mem::{align_of, offset_of, size_of};
+use std::ffi::{c_int, c_void};
 
 /// Counts of one kind of block.
 #[repr(C)]
@@ -57,47 +56,23 @@ pub struct reftable_stats {
     pub object_id_len: c_int,
 }
 
-#[cfg(target_pointer_width = "64")]
-const _: () = {
-    type B = reftable_block_stats;
-    assert!(size_of::<B>() == 40 && align_of::<B>() == 8);
-    assert!(offset_of!(B, entries) == 0 && offset_of!(B, restarts) == 4);
-    assert!(offset_of!(B, blocks) == 8 && offset_of!(B, index_blocks) == 12);
-    assert!(offset_of!(B, max_index_level) == 16 && offset_of!(B, offset) == 24);
-    assert!(offset_of!(B, index_offset) == 32);
-    type S = reftable_stats;
-    assert!(size_of::<S>() == 176 && align_of::<S>() == 8);
-    assert!(offset_of!(S, blocks) == 0 && offset_of!(S, ref_stats) == 8);
-    assert!(offset_of!(S, obj_stats) == 48 && offset_of!(S, idx_stats) == 88);
-    assert!(offset_of!(S, log_stats) == 128 && offset_of!(S, object_id_len) == 168);
-};
+layout!(reftable_block_stats: 40 / 8 {
+    entries @ 0, restarts @ 4, blocks @ 8, index_blocks @ 12, max_index_level @ 16,
+    offset @ 24, index_offset @ 32,
+});
+layout!(reftable_stats: 176 / 8 {
+    blocks @ 0, ref_stats @ 8, obj_stats @ 48, idx_stats @ 88, log_stats @ 128,
+    object_id_len @ 168,
+});
 
-impl From<&BlockStats> for reftable_block_stats {
-    fn from(stats: &BlockStats) -> Self {
-        reftable_block_stats {
-            entries: count(stats.entries),
-            restarts: u32::try_from(stats.restarts).unwrap_or(u32::MAX),
-            blocks: count(stats.blocks),
-            index_blocks: count(stats.index_blocks),
-            max_index_level: count(stats.max_index_level),
-            offset: stats.offset,
-            index_offset: stats.index_offset,
-        }
-    }
-}
-
-impl From<&Stats> for reftable_stats {
-    fn from(stats: &Stats) -> Self {
-        reftable_stats {
-            blocks: count(stats.blocks),
-            ref_stats: (&stats.refs).into(),
-            obj_stats: (&stats.objects).into(),
-            idx_stats: (&stats.index).into(),
-            log_stats: (&stats.logs).into(),
-            object_id_len: stats.object_id_len.into(),
-        }
-    }
-}
+counts!(reftable_block_stats from BlockStats {
+    entries: entries, restarts: restarts, blocks: blocks, index_blocks: index_blocks,
+    max_index_level: max_index_level, offset: offset, index_offset: index_offset,
+});
+counts!(reftable_stats from Stats {
+    blocks: blocks, ref_stats: refs, obj_stats: objects, idx_stats: index, log_stats: logs,
+    object_id_len: object_id_len,
+});
 
 /// Writes one table.
 pub struct reftable_writer {
@@ -133,25 +108,16 @@ impl Writer {
         self.held.table()
     }
 
-    /// Does one thing with the table.
-    fn change(
-        &mut self,
-        change: impl FnOnce(&mut TableWriter<'static>) -> CoreResult<()>,
-    ) -> Status {
-        self.held.change(change)?;
-        Ok(0)
-    }
-
     /// Adds a ref of the caller's.
     ///
     /// # Safety
     ///
     /// `record` follows contract 4.
-    unsafe fn add_ref(&mut self, record: &reftable_ref_record) -> Status {
+    pub(super) unsafe fn add_ref(&mut self, record: &reftable_ref_record) -> Status {
         let hash = self.held.hash();
         // SAFETY: contract 4.
         let record = unsafe { record.read(hash) }?;
-        let status = self.change(|table| table.add_ref(&record));
+        let status = self.held.change(|table| table.add_ref(&record));
         self.begun |= status.is_ok();
         status
     }
@@ -161,13 +127,13 @@ impl Writer {
     /// # Safety
     ///
     /// `record` follows contract 4.
-    unsafe fn add_log(&mut self, record: &reftable_log_record) -> Status {
+    pub(super) unsafe fn add_log(&mut self, record: &reftable_log_record) -> Status {
         let hash = self.held.hash();
         let exact = self.exact_log_message || !record.has_message();
         // SAFETY: contract 4.
         let record = unsafe { record.read(hash) }?;
         let status = match record.value {
-            LogValue::Deletion => self.change(|table| table.add_log(&record)),
+            LogValue::Deletion => self.held.change(|table| table.add_log(&record)),
             LogValue::Update(update) => self.add_entry(&record, update, exact),
         };
         self.begun |= status.is_ok();
@@ -194,7 +160,7 @@ impl Writer {
         if stored_len(&entry) > self.room() {
             return Err(Code::new(ENTRY_TOO_BIG));
         }
-        self.change(|table| table.add_log(&entry))
+        self.held.change(|table| table.add_log(&entry))
     }
 
     /// Length in bytes that a record may have. The core would give a longer log record a block of
@@ -255,7 +221,7 @@ pub(super) fn open(
     flush: Option<FlushBytes>,
     arg: *mut c_void,
     settings: &Settings,
-) -> Result<*mut reftable_writer, Code> {
+) -> Result<Writer, Code> {
     let write = write.ok_or(Code::MISUSE)?;
     let sink = move |data: &[u8]| {
         // SAFETY: contract 6.
@@ -266,70 +232,13 @@ pub(super) fn open(
         }
     };
     let table = TableWriter::new(ForeignSink(sink), settings.write.clone())?;
-    Ok(handle::make(Writer {
+    Ok(Writer {
         held: HeldTable::owned(table),
         flush: flush.map(|flush| (flush, arg)),
         exact_log_message: settings.exact_log_message,
         begun: false,
         next_update_index: None,
-    }))
-}
-
-/// Sorts refs by name and adds them.
-///
-/// # Safety
-///
-/// `w` follows contract 3, `refs` contract 5, its records contract 4.
-pub(super) unsafe fn add_refs(
-    w: *mut reftable_writer,
-    refs: *mut reftable_ref_record,
-    n: impl TryInto<usize>,
-) -> Status {
-    // SAFETY: contract 3.
-    let mut writer = unsafe { handle::enter(w) }.ok_or(Code::MISUSE)?;
-    // SAFETY: contract 5.
-    let refs = unsafe { handle::array(refs, n) }.ok_or(Code::MISUSE)?;
-    if refs.iter().any(|record| record.refname.is_null()) {
-        return Err(Code::MISUSE);
-    }
-    // SAFETY: contract 4; not NULL.
-    let name = |record: &reftable_ref_record| unsafe { sort_key(record.refname) };
-    refs.sort_by(|a, b| name(a).cmp(name(b)));
-    for record in &*refs {
-        // SAFETY: contract 4.
-        unsafe { writer.add_ref(record) }?;
-    }
-    Ok(0)
-}
-
-/// Sorts log records by name, newest first, and adds them.
-///
-/// # Safety
-///
-/// `w` follows contract 3, `logs` contract 5, its records contract 4.
-pub(super) unsafe fn add_logs(
-    w: *mut reftable_writer,
-    logs: *mut reftable_log_record,
-    n: impl TryInto<usize>,
-) -> Status {
-    // SAFETY: contract 3.
-    let mut writer = unsafe { handle::enter(w) }.ok_or(Code::MISUSE)?;
-    // SAFETY: contract 5.
-    let logs = unsafe { handle::array(logs, n) }.ok_or(Code::MISUSE)?;
-    if logs.iter().any(|record| record.refname.is_null()) {
-        return Err(Code::MISUSE);
-    }
-    // SAFETY: contract 4; not NULL.
-    let name = |record: &reftable_log_record| unsafe { sort_key(record.refname) };
-    logs.sort_by(|a, b| {
-        let newest_first = || b.update_index.cmp(&a.update_index);
-        name(a).cmp(name(b)).then_with(newest_first)
-    });
-    for record in &*logs {
-        // SAFETY: contract 4.
-        unsafe { writer.add_log(record) }?;
-    }
-    Ok(0)
+    })
 }
 
 /// Sets the range of update indexes of the table, before the first record; 0 to 0 otherwise. Refs
@@ -343,8 +252,7 @@ pub unsafe extern "C" fn reftable_writer_set_limits(
     max: u64,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let mut writer = unsafe { handle::enter(w) }.ok_or(Code::MISUSE)?;
+        let mut writer = entered!(w)?;
         if writer.begun {
             return Err(Code::MISUSE);
         }
@@ -372,24 +280,8 @@ pub unsafe extern "C" fn reftable_writer_add_ref(
     w: *mut reftable_writer,
     r#ref: *mut reftable_ref_record,
 ) -> c_int {
-    status(|| {
-        // SAFETY: contract 3.
-        let mut writer = unsafe { handle::enter(w) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 1.
-        let record = unsafe { handle::borrow(r#ref) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 4.
-        unsafe { writer.add_ref(record) }
-    })
-}
-
-/// The name of a record, for sorting.
-///
-/// # Safety
-///
-/// `name` follows contract 4 and is not NULL.
-unsafe fn sort_key<'a>(name: *mut c_char) -> &'a CStr {
     // SAFETY: contract 4.
-    unsafe { CStr::from_ptr(name) }
+    status(|| unsafe { entered!(w)?.add_ref(borrowed!(r#ref)?) })
 }
 
 /// Adds a log record. Names must ascend, in bytes, and update indexes of one name descend; no ref
@@ -404,14 +296,8 @@ pub unsafe extern "C" fn reftable_writer_add_log(
     w: *mut reftable_writer,
     log: *mut reftable_log_record,
 ) -> c_int {
-    status(|| {
-        // SAFETY: contract 3.
-        let mut writer = unsafe { handle::enter(w) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 1.
-        let record = unsafe { handle::borrow(log) }.ok_or(Code::MISUSE)?;
-        // SAFETY: contract 4.
-        unsafe { writer.add_log(record) }
-    })
+    // SAFETY: contract 4.
+    status(|| unsafe { entered!(w)?.add_log(borrowed!(log)?) })
 }
 
 /// Writes what is still to be written, and calls flush_func.
@@ -423,8 +309,7 @@ pub unsafe extern "C" fn reftable_writer_add_log(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_writer_close(w: *mut reftable_writer) -> c_int {
     status(|| {
-        // SAFETY: contract 3.
-        let mut writer = unsafe { handle::enter(w) }.ok_or(Code::MISUSE)?;
+        let mut writer = entered!(w)?;
         if writer.held.is_lent() {
             return Err(Code::MISUSE);
         }
@@ -435,7 +320,7 @@ pub unsafe extern "C" fn reftable_writer_close(w: *mut reftable_writer) -> c_int
                 return Err(Code::new(IO));
             }
         }
-        writer.change(|_| finished)
+        writer.held.change(|_| finished)
     })
 }
 
@@ -444,15 +329,14 @@ pub unsafe extern "C" fn reftable_writer_close(w: *mut reftable_writer) -> c_int
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_writer_stats(w: *mut reftable_writer) -> *const reftable_stats {
     // SAFETY: contract 3.
-    unsafe { held_table::lend_stats(w) }
+    unsafe { lend_stats(w) }
 }
 
 /// Frees the writer without closing it: the table is complete only after reftable_writer_close.
 /// Does nothing for NULL and for the writer of a stack's callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_writer_free(w: *mut reftable_writer) {
-    // SAFETY: contract 3; the caller gives the writer up.
-    guard((), || unsafe { handle::free(w) });
+    guard((), || free!(w));
 }
 
 #[cfg(test)]

@@ -13,9 +13,15 @@
 //! | log entries above the limits | taken | refused | refused | refused |
 //! | lists without the last newline | taken | refused | refused | refused |
 //!
-//! `build.rs` chooses the release, by the variable `REFTABLE_GIT_API`; 2.55 is the default, and the
-//! one of the committed header. Each release is a module with its options and the functions whose
-//! prototypes it does not share.
+//! Each release has a file with its structs of options and the functions whose prototypes it does
+//! not share; what several share is in [`arrays`] and [`calls`]. `build.rs` chooses the release, by
+//! the variable `REFTABLE_GIT_API`; 2.55 is the default, and the one of the committed header. As
+//! functions of all releases have the same names, each of the others is compiled and tested by a
+//! package of its own in `releases/`, from the same source.
+//!
+//! To add a release: a column above, a file here, a name in the list of `build.rs`, a folder in
+//! `releases/`, and whatever does not compile then. If its functions have other names, also a list
+//! of them in `include/`, and the name of that in `scripts/git-archive.sh`.
 
 /// cbindgen:ignore
 #[cfg(git_api = "master")]
@@ -29,17 +35,19 @@ mod v2_53;
 #[cfg(git_api = "2.55")]
 mod v2_55;
 
-#[cfg(not(git_api = "2.47"))]
 mod arrays;
-#[cfg(any(git_api = "2.53", git_api = "2.55"))]
-mod stack_calls;
+#[cfg(not(git_api = "master"))]
+mod calls;
 
+#[cfg(git_api = "2.47")]
+use v2_47::reftable_write_options;
 #[cfg(git_api = "2.53")]
 use v2_53::reftable_write_options;
 #[cfg(git_api = "2.55")]
 use v2_55::reftable_write_options;
 
 use reftable::hash::HashId;
+#[cfg(git_api = "2.47")]
 use std::ffi::c_int;
 
 /// Whether log entries with an update index above the limits are refused.
@@ -66,6 +74,11 @@ pub(super) type block_size = usize;
 #[cfg(git_api = "2.47")]
 pub(super) type block_size = c_int;
 
+/// How many records an array has.
+///
+/// cbindgen:ignore
+type array_len = block_size;
+
 /// A length as a block has it.
 pub(super) fn block_len(len: usize) -> block_size {
     #[cfg(git_api = "2.47")]
@@ -78,13 +91,6 @@ pub(super) fn lent_len(len: block_size) -> usize {
     #[cfg(git_api = "2.47")]
     let len = usize::try_from(len).unwrap_or_default();
     len
-}
-
-/// The value of a failed block source as a code.
-pub(super) fn refusal(value: lent_size) -> c_int {
-    #[cfg(not(git_api = "2.47"))]
-    let value = c_int::try_from(value).unwrap_or(reftable_capi::error::IO);
-    value
 }
 
 /// The number of SHA-1 in this API; 0 stands for it too.

@@ -1,28 +1,17 @@
-//! The functions of git 2.52 to 2.55 that take options, or whose stacks have them.
+//! The functions of git 2.47 to 2.55 that take options, or whose stacks have them.
 
 use super::reftable_write_options;
-use crate::Code;
 use crate::addition::{self, reftable_addition};
-use crate::options::Settings;
+use crate::options::settings;
 use crate::stack::{self, reftable_log_expiry_config, reftable_stack};
 use crate::status;
+#[cfg(not(git_api = "2.47"))]
 use crate::writer::{self, reftable_writer};
-use reftable_capi::handle;
-use std::ffi::{c_char, c_int, c_uint, c_void};
-
-/// What the options say.
-///
-/// # Safety
-///
-/// `options` follows contract 1.
-unsafe fn settings(options: *const reftable_write_options) -> Result<Settings, Code> {
-    // SAFETY: contract 1.
-    let options = unsafe { handle::borrow(options) };
-    options
-        .unwrap_or(&reftable_write_options::ZERO)
-        .given()
-        .decode()
-}
+use reftable_capi::{path, put, put_new};
+#[cfg(not(git_api = "2.47"))]
+use std::ffi::c_void;
+use std::ffi::{c_char, c_int, c_uint};
+use std::ptr::null_mut;
 
 /// Opens the stack in the folder dir, which need not exist yet: it is then an empty one. NULL
 /// options are zeros.
@@ -38,10 +27,8 @@ pub unsafe extern "C" fn reftable_new_stack(
     opts: *const reftable_write_options,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        let settings = unsafe { settings(opts) };
-        // SAFETY: the same contract.
-        unsafe { stack::open(dest, dir, settings, false) }
+        put!(dest, null_mut())?;
+        Ok(put_new!(dest, stack::open(path!(dir)?, settings(opts)?)?)?)
     })
 }
 
@@ -58,13 +45,16 @@ pub unsafe extern "C" fn reftable_stack_new_addition(
     st: *mut reftable_stack,
     flags: c_uint,
 ) -> c_int {
-    // SAFETY: the same contract.
-    status(|| unsafe { addition::open(dest, st, Ok(None), flags) })
+    status(|| {
+        put!(dest, null_mut())?;
+        Ok(put_new!(dest, addition::open(st, None, flags)?)?)
+    })
 }
 
 /// Adds a table in a transaction of its own. write_table and the result are as for
 /// reftable_addition_add, flags and REFTABLE_LOCK_ERROR as for reftable_stack_new_addition. If the
 /// result is REFTABLE_OUTDATED_ERROR, the stack has been loaded again.
+#[cfg(not(git_api = "2.47"))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_stack_add(
     st: *mut reftable_stack,
@@ -88,29 +78,33 @@ pub unsafe extern "C" fn reftable_stack_compact_all(
     st: *mut reftable_stack,
     config: *mut reftable_log_expiry_config,
 ) -> c_int {
-    // SAFETY: the same contract.
-    status(|| unsafe { stack::compact_all(st, None, config) })
+    status(|| stack::compact_all(st, None, config))
 }
 
 /// Says by *required whether compaction has something to do: without use_heuristics that is so if
 /// there are two tables, with it if reftable_stack_auto_compact would compact some. Returns 0, or
 /// REFTABLE_API_ERROR for NULL.
+#[cfg(not(git_api = "2.47"))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_stack_compaction_required(
     st: *mut reftable_stack,
     use_heuristics: bool,
     required: *mut bool,
 ) -> c_int {
-    // SAFETY: the same contract.
-    status(|| unsafe { stack::compaction_required(st, None, use_heuristics, required) })
+    status(|| {
+        put!(
+            required,
+            stack::compaction_required(st, None, use_heuristics)?
+        )?;
+        Ok(0)
+    })
 }
 
 /// Compacts the newest tables if their sizes call for it. Where a table is locked, those above it
 /// are compacted, if there are two. Returns as reftable_stack_compact_all does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_stack_auto_compact(st: *mut reftable_stack) -> c_int {
-    // SAFETY: the same contract.
-    status(|| unsafe { stack::auto_compact(st, None) })
+    status(|| stack::auto_compact(st, None))
 }
 
 /// Makes a writer. writer_func is called with consecutive pieces of the file and returns a negative
@@ -119,6 +113,7 @@ pub unsafe extern "C" fn reftable_stack_auto_compact(st: *mut reftable_stack) ->
 ///
 /// Returns 0 and sets *out to a writer that is freed by reftable_writer_free. NULL options are zeros.
 /// REFTABLE_API_ERROR if out or writer_func is NULL or an option is out of range.
+#[cfg(not(git_api = "2.47"))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_writer_new(
     out: *mut *mut reftable_writer,
@@ -130,17 +125,7 @@ pub unsafe extern "C" fn reftable_writer_new(
     opts: *const reftable_write_options,
 ) -> c_int {
     status(|| {
-        // SAFETY: contract 1.
-        let settings = unsafe { settings(opts) }?;
-        let writer = writer::open(writer_func, flush_func, writer_arg, &settings)?;
-        // SAFETY: contract 1.
-        match unsafe { handle::put(out, writer) } {
-            true => Ok(0),
-            false => {
-                // SAFETY: made above.
-                unsafe { handle::free(writer) };
-                Err(Code::MISUSE)
-            }
-        }
+        let writer = writer::open(writer_func, flush_func, writer_arg, &settings(opts)?)?;
+        Ok(put_new!(out, writer)?)
     })
 }

@@ -1,8 +1,11 @@
-//! Adding many records, whose count is a `size_t` since git 2.48.
+//! Adding many records, whose count is an `int` in git 2.47 and a `size_t` since.
 
+use super::array_len;
 use crate::record::{reftable_log_record, reftable_ref_record};
 use crate::status;
-use crate::writer::{self, reftable_writer};
+use crate::writer::reftable_writer;
+use reftable_capi::arrays::sort;
+use reftable_capi::{array, entered};
 use std::ffi::c_int;
 
 /// Sorts the n records of the array refs by name, in place, and adds them in that order, up to the
@@ -12,10 +15,17 @@ use std::ffi::c_int;
 pub unsafe extern "C" fn reftable_writer_add_refs(
     w: *mut reftable_writer,
     refs: *mut reftable_ref_record,
-    n: usize,
+    n: array_len,
 ) -> c_int {
-    // SAFETY: the same contract.
-    status(|| unsafe { writer::add_refs(w, refs, n) })
+    status(|| {
+        let mut writer = entered!(w)?;
+        // SAFETY: contract 4.
+        for record in unsafe { sort(array!(refs, n)?) }? {
+            // SAFETY: contract 4.
+            unsafe { writer.add_ref(record) }?;
+        }
+        Ok(0)
+    })
 }
 
 /// Sorts the n records of the array logs by name and descending update index, in place, and adds
@@ -25,8 +35,15 @@ pub unsafe extern "C" fn reftable_writer_add_refs(
 pub unsafe extern "C" fn reftable_writer_add_logs(
     w: *mut reftable_writer,
     logs: *mut reftable_log_record,
-    n: usize,
+    n: array_len,
 ) -> c_int {
-    // SAFETY: the same contract.
-    status(|| unsafe { writer::add_logs(w, logs, n) })
+    status(|| {
+        let mut writer = entered!(w)?;
+        // SAFETY: contract 4.
+        for record in unsafe { sort(array!(logs, n)?) }? {
+            // SAFETY: contract 4.
+            unsafe { writer.add_log(record) }?;
+        }
+        Ok(0)
+    })
 }
