@@ -5,11 +5,10 @@ use crate::Code;
 use reftable::hash::HashId;
 use reftable::record::{LogRecord, LogUpdate, LogValue, RefRecord, RefValue};
 use reftable_capi::alloc::release;
-use reftable_capi::arrays::Element;
 use reftable_capi::guard::guard;
 use reftable_capi::handle;
 use reftable_capi::shape::Zeroed;
-use reftable_capi::{borrowed, borrowed_mut, layout};
+use reftable_capi::{borrowed, borrowed_mut, layout, sorted_by};
 use std::ffi::{c_char, c_int};
 
 /// One ref. A record without value, target_value and target is a deletion: it hides the name in
@@ -234,26 +233,9 @@ pub(super) unsafe fn release_all<const N: usize>(blocks: [*mut u8; N]) {
     }
 }
 
-impl Element for reftable_ref_record {
-    fn ref_name(&self) -> *const c_char {
-        self.ref_name
-    }
-
-    fn rank(&self) -> u64 {
-        0
-    }
-}
-
-impl Element for reftable_log_record {
-    fn ref_name(&self) -> *const c_char {
-        self.ref_name
-    }
-
-    /// The newest entry comes first.
-    fn rank(&self) -> u64 {
-        self.update_index
-    }
-}
+sorted_by!(reftable_ref_record: ref_name, |_| 0);
+// The newest entry comes first.
+sorted_by!(reftable_log_record: ref_name, |record| record.update_index);
 
 /// The hash that `hash_id` names, for printing: 0 and unknown ones are SHA-1.
 fn printed_hash(hash_id: u32) -> HashId {

@@ -8,13 +8,13 @@ use crate::writer::{lend, reftable_writer};
 use crate::{Code, Status, status};
 use reftable::error::Result as CoreResult;
 use reftable::record::{LogRecord, RefRecord};
-use reftable::stack::{Addition, CompactionStats, LogExpiry, Stack};
+use reftable::stack::{Addition, Stack};
 use reftable::table::TableWriter;
 use reftable_capi::counts::Count;
 use reftable_capi::error::{LOCK, Misuse};
 use reftable_capi::guard::guard;
 use reftable_capi::handle::{self, Handle, given};
-use reftable_capi::{borrowed, counts, entered, free, layout, name, path, put, put_new, shared};
+use reftable_capi::{borrowed, compaction_counts, entered, free, name, path, put, put_new, shared};
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::null_mut;
@@ -28,15 +28,6 @@ pub struct reftable_log_expiry_config {
     pub time: u64,
     /// Those with a smaller update index.
     pub min_update_index: u64,
-}
-
-impl reftable_log_expiry_config {
-    fn expiry(&self) -> LogExpiry {
-        LogExpiry {
-            time: self.time,
-            min_update_index: self.min_update_index,
-        }
-    }
 }
 
 /// What compaction has done through one stack.
@@ -53,14 +44,7 @@ pub struct reftable_compaction_stats {
     pub failures: c_int,
 }
 
-layout!(reftable_log_expiry_config: 16 / 8 { time @ 0, min_update_index @ 8 });
-layout!(reftable_compaction_stats: 24 / 8 {
-    bytes @ 0, entries_written @ 8, attempts @ 16, failures @ 20,
-});
-
-counts!(reftable_compaction_stats from CompactionStats {
-    bytes: bytes, entries_written: entries_written, attempts: attempts, failures: failures,
-});
+compaction_counts!(reftable_compaction_stats, reftable_log_expiry_config);
 
 /// A stack of tables in a folder: what a repository has as its refs and their logs. One thread at a
 /// time uses it; distinct stacks do not disturb each other.

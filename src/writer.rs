@@ -4,8 +4,7 @@ use crate::options::reftable_write_options;
 use crate::record::{reftable_log_record, reftable_ref_record};
 use crate::{Code, Status, status};
 use reftable::error::Result as CoreResult;
-use reftable::table::{BlockStats, Stats, TableWriter};
-use reftable_capi::arrays::sort;
+use reftable::table::TableWriter;
 use reftable_capi::callback::{ForeignSink, check};
 use reftable_capi::counts::Count;
 use reftable_capi::error::IO;
@@ -13,7 +12,7 @@ use reftable_capi::guard::guard;
 use reftable_capi::handle::{self, Handle, Lent};
 use reftable_capi::held_table::{HeldTable, Holder, lend_stats};
 use reftable_capi::shape::Zeroed;
-use reftable_capi::{array, borrowed, borrowed_mut, bytes, counts, entered, free, layout};
+use reftable_capi::{borrowed, borrowed_mut, bytes, entered, free, sorted, table_counts};
 use std::ffi::{c_int, c_void};
 use std::fs::File;
 use std::io::Write;
@@ -59,23 +58,7 @@ pub struct reftable_stats {
     pub object_id_len: c_int,
 }
 
-layout!(reftable_block_stats: 40 / 8 {
-    entries @ 0, restarts @ 4, blocks @ 8, index_blocks @ 12, max_index_level @ 16,
-    offset @ 24, index_offset @ 32,
-});
-layout!(reftable_stats: 176 / 8 {
-    blocks @ 0, ref_stats @ 8, obj_stats @ 48, idx_stats @ 88, log_stats @ 128,
-    object_id_len @ 168,
-});
-
-counts!(reftable_block_stats from BlockStats {
-    entries: entries, restarts: restarts, blocks: blocks, index_blocks: index_blocks,
-    max_index_level: max_index_level, offset: offset, index_offset: index_offset,
-});
-counts!(reftable_stats from Stats {
-    blocks: blocks, ref_stats: refs, obj_stats: objects, idx_stats: index, log_stats: logs,
-    object_id_len: object_id_len,
-});
+table_counts!(reftable_block_stats, reftable_stats);
 
 /// Writes one table.
 pub struct reftable_writer {
@@ -232,11 +215,8 @@ pub unsafe extern "C" fn reftable_writer_add_refs(
     status(|| {
         let mut writer = entered!(w)?;
         // SAFETY: contract 4.
-        for record in unsafe { sort(array!(refs, n)?) }? {
-            // SAFETY: contract 4.
-            unsafe { writer.add_ref(record) }?;
-        }
-        Ok(0)
+        let mut add = |_, record| unsafe { writer.add_ref(record) };
+        sorted!(refs, n)?.iter().try_fold(0, &mut add)
     })
 }
 
@@ -267,11 +247,8 @@ pub unsafe extern "C" fn reftable_writer_add_logs(
     status(|| {
         let mut writer = entered!(w)?;
         // SAFETY: contract 4.
-        for record in unsafe { sort(array!(logs, n)?) }? {
-            // SAFETY: contract 4.
-            unsafe { writer.add_log(record) }?;
-        }
-        Ok(0)
+        let mut add = |_, record| unsafe { writer.add_log(record) };
+        sorted!(logs, n)?.iter().try_fold(0, &mut add)
     })
 }
 

@@ -99,6 +99,17 @@ macro_rules! array {
     };
 }
 
+/// An array of records of the program's, sorted in place.
+#[macro_export]
+macro_rules! sorted {
+    ($pointer:expr, $len:expr) => {
+        $crate::array!($pointer, $len).and_then(|records| {
+            // SAFETY: contract 4.
+            unsafe { $crate::arrays::sort(records) }
+        })
+    };
+}
+
 /// Bytes of the program's, to read; NULL is none at all.
 #[macro_export]
 macro_rules! bytes {

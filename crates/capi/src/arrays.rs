@@ -12,6 +12,22 @@ pub trait Element {
     fn rank(&self) -> u64;
 }
 
+/// Sorts arrays of a type by a name, and by descending update index if there is one.
+#[macro_export]
+macro_rules! sorted_by {
+    ($type:ident: $name:ident, $rank:expr) => {
+        impl $crate::arrays::Element for $type {
+            fn ref_name(&self) -> *const std::ffi::c_char {
+                self.$name
+            }
+            fn rank(&self) -> u64 {
+                let rank: fn(&$type) -> u64 = $rank;
+                rank(self)
+            }
+        }
+    };
+}
+
 /// Sorts an array by name, and by descending rank.
 ///
 /// # Errors

@@ -43,6 +43,24 @@ pub trait Interface {
     fn text(code: c_int) -> Option<&'static CStr>;
 }
 
+/// Names the types with which the functions of an interface fail.
+#[macro_export]
+macro_rules! interface {
+    ($interface:ident) => {
+        /// How this interface names what went wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $interface {}
+
+        pub(crate) type Code = $crate::error::Code<$interface>;
+        pub(crate) type Status = $crate::error::Status<$interface>;
+
+        /// Runs the body of a function that returns a status.
+        pub(crate) fn status(body: impl FnOnce() -> Status) -> std::ffi::c_int {
+            $crate::error::status(body)
+        }
+    };
+}
+
 /// The code of an error.
 ///
 /// Callers assert that they never see [`API`] where the C library gives another code, so only what

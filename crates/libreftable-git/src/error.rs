@@ -5,19 +5,7 @@ use reftable_capi::error::{
 };
 use std::ffi::{CStr, c_char, c_int};
 
-/// How this interface names what went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interface {}
-
-/// cbindgen:ignore
-pub(super) type Code = error::Code<Interface>;
-/// cbindgen:ignore
-pub(super) type Status = error::Status<Interface>;
-
-/// Runs the body of a function that returns a status.
-pub(super) fn status(body: impl FnOnce() -> Status) -> c_int {
-    error::status(body)
-}
+reftable_capi::interface!(Interface);
 
 /// A record that fits no block.
 pub(super) const ENTRY_TOO_BIG: c_int = -11;

@@ -3,12 +3,11 @@
 use reftable::hash::HashId;
 use reftable::record::{LogRecord, LogUpdate, LogValue, RefRecord, RefValue};
 use reftable_capi::alloc::release;
-use reftable_capi::arrays::Element;
 use reftable_capi::error::Misuse;
 use reftable_capi::guard::guard;
 use reftable_capi::handle;
 use reftable_capi::shape::Zeroed;
-use reftable_capi::{borrowed, borrowed_mut, layout};
+use reftable_capi::{borrowed, borrowed_mut, layout, sorted_by};
 use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
 use std::ptr::{null, null_mut};
@@ -226,26 +225,9 @@ fn are_equal<R: Record>(a: *const R, b: *const R, hash_size: u32) -> c_int {
     equal.into()
 }
 
-impl Element for reftable_ref_record {
-    fn ref_name(&self) -> *const c_char {
-        self.refname
-    }
-
-    fn rank(&self) -> u64 {
-        0
-    }
-}
-
-impl Element for reftable_log_record {
-    fn ref_name(&self) -> *const c_char {
-        self.refname
-    }
-
-    /// The newest entry comes first.
-    fn rank(&self) -> u64 {
-        self.update_index
-    }
-}
+sorted_by!(reftable_ref_record: refname, |_| 0);
+// The newest entry comes first.
+sorted_by!(reftable_log_record: refname, |record| record.update_index);
 
 /// Puts an object id into the space for the longest one, which is zeroed.
 ///

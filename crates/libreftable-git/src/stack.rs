@@ -10,12 +10,12 @@ use crate::{Code, Status, status};
 use reftable::error::{Error, Result as CoreResult};
 use reftable::merged::MergedTable;
 use reftable::record::{LogRecord, RefRecord};
-use reftable::stack::{CompactionStats, LogExpiry, Stack};
+use reftable::stack::Stack;
 use reftable_capi::counts::Count;
 use reftable_capi::error::Misuse;
 use reftable_capi::guard::guard;
 use reftable_capi::handle::{self, Handle, given};
-use reftable_capi::{borrowed, counts, free, layout, name, shared};
+use reftable_capi::{borrowed, compaction_counts, free, name, shared};
 use std::cell::Cell;
 use std::ffi::{c_char, c_int};
 use std::path::Path;
@@ -46,14 +46,7 @@ pub struct reftable_compaction_stats {
     pub failures: c_int,
 }
 
-layout!(reftable_log_expiry_config: 16 / 8 { time @ 0, min_update_index @ 8 });
-layout!(reftable_compaction_stats: 24 / 8 {
-    bytes @ 0, entries_written @ 8, attempts @ 16, failures @ 20,
-});
-
-counts!(reftable_compaction_stats from CompactionStats {
-    bytes: bytes, entries_written: entries_written, attempts: attempts, failures: failures,
-});
+compaction_counts!(reftable_compaction_stats, reftable_log_expiry_config);
 
 /// A stack of tables in a folder: what a repository has as its refs and their logs. One thread at a
 /// time uses it; distinct stacks do not disturb each other.
@@ -211,10 +204,7 @@ pub(super) fn compact_all(
     config: *mut reftable_log_expiry_config,
 ) -> Status {
     let stack = stack_of(st)?;
-    let expiry = borrowed!(config).map(|config| LogExpiry {
-        time: config.time,
-        min_update_index: config.min_update_index,
-    });
+    let expiry = borrowed!(config).map(reftable_log_expiry_config::expiry);
     let writing = stack.writing(settings);
     stack.settled(writing.stack(&stack).compact_all(expiry.ok()))
 }

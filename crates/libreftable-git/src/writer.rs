@@ -8,13 +8,13 @@ use crate::{Code, Status, status};
 use reftable::blocks::stored_len;
 use reftable::error::{Error, Result as CoreResult};
 use reftable::record::{LogRecord, LogUpdate, LogValue};
-use reftable::table::{BlockStats, Stats, TableWriter};
+use reftable::table::TableWriter;
 use reftable_capi::callback::{ForeignSink, check};
 use reftable_capi::error::IO;
 use reftable_capi::guard::guard;
 use reftable_capi::handle::{Handle, Lent};
 use reftable_capi::held_table::{HeldTable, Holder, lend_stats};
-use reftable_capi::{borrowed, counts, entered, free, layout};
+use reftable_capi::{borrowed, entered, free, table_counts};
 use std::borrow::Cow;
 use std::ffi::{c_int, c_void};
 
@@ -56,23 +56,7 @@ pub struct reftable_stats {
     pub object_id_len: c_int,
 }
 
-layout!(reftable_block_stats: 40 / 8 {
-    entries @ 0, restarts @ 4, blocks @ 8, index_blocks @ 12, max_index_level @ 16,
-    offset @ 24, index_offset @ 32,
-});
-layout!(reftable_stats: 176 / 8 {
-    blocks @ 0, ref_stats @ 8, obj_stats @ 48, idx_stats @ 88, log_stats @ 128,
-    object_id_len @ 168,
-});
-
-counts!(reftable_block_stats from BlockStats {
-    entries: entries, restarts: restarts, blocks: blocks, index_blocks: index_blocks,
-    max_index_level: max_index_level, offset: offset, index_offset: index_offset,
-});
-counts!(reftable_stats from Stats {
-    blocks: blocks, ref_stats: refs, obj_stats: objects, idx_stats: index, log_stats: logs,
-    object_id_len: object_id_len,
-});
+table_counts!(reftable_block_stats, reftable_stats);
 
 /// Writes one table.
 pub struct reftable_writer {

@@ -4,8 +4,7 @@ use super::array_len;
 use crate::record::{reftable_log_record, reftable_ref_record};
 use crate::status;
 use crate::writer::reftable_writer;
-use reftable_capi::arrays::sort;
-use reftable_capi::{array, entered};
+use reftable_capi::{entered, sorted};
 use std::ffi::c_int;
 
 /// Sorts the n records of the array refs by name, in place, and adds them in that order, up to the
@@ -20,11 +19,8 @@ pub unsafe extern "C" fn reftable_writer_add_refs(
     status(|| {
         let mut writer = entered!(w)?;
         // SAFETY: contract 4.
-        for record in unsafe { sort(array!(refs, n)?) }? {
-            // SAFETY: contract 4.
-            unsafe { writer.add_ref(record) }?;
-        }
-        Ok(0)
+        let mut add = |_, record| unsafe { writer.add_ref(record) };
+        sorted!(refs, n)?.iter().try_fold(0, &mut add)
     })
 }
 
@@ -40,10 +36,7 @@ pub unsafe extern "C" fn reftable_writer_add_logs(
     status(|| {
         let mut writer = entered!(w)?;
         // SAFETY: contract 4.
-        for record in unsafe { sort(array!(logs, n)?) }? {
-            // SAFETY: contract 4.
-            unsafe { writer.add_log(record) }?;
-        }
-        Ok(0)
+        let mut add = |_, record| unsafe { writer.add_log(record) };
+        sorted!(logs, n)?.iter().try_fold(0, &mut add)
     })
 }
