@@ -63,7 +63,7 @@ export PEER_V16
 
 Q := $(if $(V),,@)
 
-.PHONY: all help setup demo quick test stress fuzz valgrind asan tsan check-targets check-msrv check-deny check-git check-git-suite git-archive \
+.PHONY: all help setup demo quick test stress fuzz valgrind asan tsan miri check-targets check-msrv check-deny check-git check-git-suite git-archive \
 	check-git-modern headers header-check \
 	bench bench-instructions bench-growth bench-git install uninstall dist deb check-install clean
 
@@ -79,6 +79,7 @@ help:
 	@echo 'make valgrind         the C tests under valgrind'
 	@echo 'make asan             the C tests with AddressSanitizer in the library and in them'
 	@echo 'make tsan             the tests with threads, with ThreadSanitizer in library and std'
+	@echo 'make miri             unit tests under Miri, in both models of borrowing'
 	@echo 'make check-targets    for a 32-bit and a big-endian machine: compile; tests of 32 bits'
 	@echo 'make check-msrv       compile with the oldest compiler that Cargo.toml promises'
 	@echo 'make check-deny       licences and advisories, where cargo-deny is installed'
@@ -161,6 +162,9 @@ asan: $(C_TESTS) | setup
 
 tsan: $(C_TESTS) | setup
 	$(Q)scripts/tsan $(BUILD)/tsan
+
+miri:
+	$(Q)scripts/miri
 
 check-targets: | setup
 	$(Q)scripts/check-targets $(BUILD)/targets

@@ -376,7 +376,7 @@ fn layouts_and_constants_are_those_of_git() {
 type Offsets = &'static [(&'static str, usize)];
 
 /// What other releases have instead of the options of 2.55: the size of a struct, and where its
-/// fields are. The same numbers stand in `src/profile`.
+/// fields are. The same numbers stand in `src/releases`.
 const OTHER_OPTIONS: &[(&str, &str, usize, Offsets)] = &[
     (
         "REFTABLE_GIT_SOURCE_2_47",
@@ -431,7 +431,7 @@ const OTHER_OPTIONS: &[(&str, &str, usize, Offsets)] = &[
 ];
 
 #[test]
-fn options_of_other_releases_are_where_the_profiles_have_them() {
+fn options_of_other_releases_are_where_their_files_have_them() {
     for (variable, name, size, fields) in OTHER_OPTIONS {
         let Some((folder, names)) = headers(variable) else {
             continue;
