@@ -3,9 +3,10 @@
 use crate::args::Diff;
 use crate::failure::{Failure, NO};
 use crate::json;
-use crate::out::{Out, hex, shown};
+use crate::out::{Out, shown};
 use crate::target::Target;
 use reftable::View;
+use reftable::hex::hex;
 use reftable::record::RefValueBuf;
 use reftable::view::RefChange;
 use serde_json::json;

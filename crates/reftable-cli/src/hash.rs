@@ -3,8 +3,9 @@
 use crate::args::Hash;
 use crate::failure::Failure;
 use crate::log::put_raw;
-use crate::out::{Out, hex, put_hex};
+use crate::out::Out;
 use crate::target::Target;
+use reftable::hex::{hex, put_hex};
 use reftable::{LogValue, RefValue};
 use sha2::{Digest, Sha256};
 use std::ops::ControlFlow;

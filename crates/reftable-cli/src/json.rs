@@ -1,6 +1,6 @@
 //! Records as JSON.
 
-use crate::out::hex;
+use reftable::hex::hex;
 use reftable::record::RefValueBuf;
 use reftable::{LogRecord, LogValue, RefRecord, RefValue};
 use serde_json::{Value, json};

@@ -3,9 +3,10 @@
 use crate::args::Log;
 use crate::failure::Failure;
 use crate::json;
-use crate::out::{Out, hex, put_hex, shown};
+use crate::out::{Out, shown};
 use crate::show::full_name;
 use crate::target::Target;
+use reftable::hex::{hex, put_hex};
 use reftable::{LogRecord, LogUpdate, LogValue, View};
 use std::io;
 

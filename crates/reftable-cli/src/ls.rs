@@ -3,8 +3,9 @@
 use crate::args::Ls;
 use crate::failure::Failure;
 use crate::json;
-use crate::out::{Out, parse_hex, put_hex};
+use crate::out::Out;
 use crate::target::Target;
+use reftable::hex::{parse_hex, put_hex};
 use reftable::{RefRecord, RefValue};
 use std::io;
 use std::ops::ControlFlow;
@@ -17,7 +18,8 @@ pub(crate) fn run(args: &Ls, out: &mut Out) -> Result<u8, Failure> {
         false => lines.print(record, args.peel, out),
     };
     if let Some(id) = &args.points_at {
-        let id = parse_hex(id).ok_or_else(|| Failure::message("the id is not hexadecimal"))?;
+        let id = parse_hex(id.as_bytes())
+            .ok_or_else(|| Failure::message("the id is not hexadecimal"))?;
         if id.len() != view.hash().len() {
             let text = format!("an id has {} digits here", 2 * view.hash().len());
             return Err(Failure::message(text));

@@ -85,35 +85,6 @@ impl Write for Out {
     }
 }
 
-/// Bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut text = Vec::new();
-    put_hex(&mut text, bytes);
-    String::from_utf8(text).unwrap_or_default()
-}
-
-/// Appends bytes as hexadecimal digits.
-pub(crate) fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
-    }
-}
-
-/// The bytes that hexadecimal digits stand for.
-pub(crate) fn parse_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| match pair {
-        [high, low] => {
-            let digit = |byte: u8| char::from(byte).to_digit(16);
-            u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()
-        }
-        _ => None,
-    };
-    digits.map(byte).collect()
-}
-
 /// Bytes as text for people: what is no UTF-8 or would disturb a terminal is escaped.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     let mut text = String::new();

@@ -4,9 +4,10 @@ use crate::args::Show;
 use crate::failure::Failure;
 use crate::json;
 use crate::ls::Lines;
-use crate::out::{Out, hex, shown};
+use crate::out::{Out, shown};
 use crate::target::Target;
 use reftable::View;
+use reftable::hex::hex;
 
 pub(crate) fn run(args: &Show, out: &mut Out) -> Result<u8, Failure> {
     let view = Target::open(&args.path)?.view()?;

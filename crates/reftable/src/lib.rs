@@ -90,6 +90,7 @@ pub mod error;
 mod format;
 pub mod fs;
 pub mod hash;
+pub mod hex;
 pub mod inspect;
 pub mod merged;
 pub mod record;

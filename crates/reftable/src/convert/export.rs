@@ -1,8 +1,9 @@
 //! Out of a view.
 
-use super::{put_id, reflog};
+use super::reflog;
 use crate::error::{Error, Result};
 use crate::fs::file_name;
+use crate::hex::put_hex;
 use crate::record::{LogValue, RefRecord, RefValue};
 use crate::view::View;
 use std::collections::HashSet;
@@ -62,7 +63,7 @@ pub fn export_packed_refs(view: &View, mut out: impl Write) -> Result<ExportRepo
             RefValue::Object(id) | RefValue::Peeled { id, .. }
                 if record.name.starts_with(b"refs/") =>
             {
-                put_id(&mut line, id);
+                put_hex(&mut line, id);
             }
             _ => {
                 report.left_out.push(record.name.to_vec());
@@ -74,7 +75,7 @@ pub fn export_packed_refs(view: &View, mut out: impl Write) -> Result<ExportRepo
         line.push(b'\n');
         if let RefValue::Peeled { peeled, .. } = record.value {
             line.push(b'^');
-            put_id(&mut line, peeled);
+            put_hex(&mut line, peeled);
             line.push(b'\n');
         }
         report.refs += 1;
@@ -97,7 +98,7 @@ pub fn export_text(view: &View, mut out: impl Write) -> Result<ExportReport> {
     each_ref(view, path, |record| {
         line.clear();
         match record.value {
-            RefValue::Object(id) | RefValue::Peeled { id, .. } => put_id(&mut line, id),
+            RefValue::Object(id) | RefValue::Peeled { id, .. } => put_hex(&mut line, id),
             RefValue::Symref(target) => {
                 line.extend_from_slice(b"ref: ");
                 line.extend_from_slice(target);
@@ -108,7 +109,7 @@ pub fn export_text(view: &View, mut out: impl Write) -> Result<ExportReport> {
         line.extend_from_slice(record.name);
         line.push(b'\n');
         if let RefValue::Peeled { peeled, .. } = record.value {
-            put_id(&mut line, peeled);
+            put_hex(&mut line, peeled);
             line.push(b' ');
             line.extend_from_slice(record.name);
             line.extend_from_slice(b"^{}\n");
@@ -136,7 +137,7 @@ pub fn export_files(view: &View, dir: &Path) -> Result<ExportReport> {
                     line.extend_from_slice(b"ref: ");
                     line.extend_from_slice(target);
                 }
-                RefValue::Object(id) | RefValue::Peeled { id, .. } => put_id(&mut line, id),
+                RefValue::Object(id) | RefValue::Peeled { id, .. } => put_hex(&mut line, id),
                 RefValue::Deletion => {}
             }
             line.push(b'\n');

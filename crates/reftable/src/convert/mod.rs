@@ -25,25 +25,9 @@ pub use import::{ImportReport, import_files};
 pub use lines::import_text;
 
 use crate::hash::HashId;
+use crate::hex::parse_hex;
 
 /// The object id of `hash` that hexadecimal digits stand for.
 fn parse_id(digits: &[u8], hash: HashId) -> Option<Vec<u8>> {
-    if digits.len() != 2 * hash.len() {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let byte = |pair: &[u8]| match pair {
-        [high, low] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),
-        _ => None,
-    };
-    digits.chunks(2).map(byte).collect()
-}
-
-/// Appends an id as hexadecimal digits.
-fn put_id(out: &mut Vec<u8>, id: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in id {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
-    }
+    parse_hex(digits).filter(|id| id.len() == hash.len())
 }

@@ -2,6 +2,7 @@
 
 use super::parse_id;
 use crate::hash::HashId;
+use crate::hex::put_hex;
 use flate2::read::ZlibDecoder;
 use std::fs::File;
 use std::io::Read;
@@ -28,7 +29,7 @@ pub(super) fn peel(objects: &Path, id: &[u8], hash: HashId) -> Option<Vec<u8>> {
 /// What an object is a tag of, or that it is no tag; `None` if it cannot be read.
 fn tagged(objects: &Path, id: &[u8], hash: HashId) -> Option<Option<Vec<u8>>> {
     let mut digits = Vec::new();
-    super::put_id(&mut digits, id);
+    put_hex(&mut digits, id);
     let digits = String::from_utf8(digits).ok()?;
     let (folder, name) = digits.split_at_checked(2)?;
     let file = File::open(objects.join(folder).join(name)).ok()?;

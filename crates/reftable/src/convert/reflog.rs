@@ -1,7 +1,8 @@
 //! Reflogs as files of lines.
 
-use super::{parse_id, put_id};
+use super::parse_id;
 use crate::hash::HashId;
+use crate::hex::put_hex;
 use crate::record::{LogUpdate, LogUpdateBuf};
 
 /// The entry of a line without its end; `None` if it is none.
@@ -33,9 +34,9 @@ pub(super) fn parse(line: &[u8], hash: HashId) -> Option<LogUpdateBuf> {
 
 /// Appends the line of an entry, with its end.
 pub(super) fn put(out: &mut Vec<u8>, entry: &LogUpdate<'_>) {
-    put_id(out, entry.old_id);
+    put_hex(out, entry.old_id);
     out.push(b' ');
-    put_id(out, entry.new_id);
+    put_hex(out, entry.new_id);
     out.push(b' ');
     out.extend_from_slice(entry.name);
     out.extend_from_slice(b" <");

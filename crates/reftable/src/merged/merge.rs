@@ -31,6 +31,9 @@ pub(super) struct Merge<K: Kind> {
     failed: Option<Error>,
 }
 
+/// How many cursors are looked at where counts are checked.
+const CHECKED: usize = 4;
+
 /// The records of one table.
 #[derive(Debug)]
 struct Cursor<K: Kind> {
@@ -231,6 +234,24 @@ impl<K: Kind> Merge<K> {
             }
             _ => false,
         };
+        debug_assert!(
+            self.counts_are_right(),
+            "shared bytes of neighbours are miscounted"
+        );
+    }
+
+    /// Whether the cursors that wait next tell what their keys share with the one before.
+    fn counts_are_right(&self) -> bool {
+        let Some(leader) = &self.leader else {
+            return true;
+        };
+        let mut before = leader.records.key();
+        self.waiting.iter().rev().take(CHECKED).all(|next| {
+            let key = next.cursor.records.key();
+            let counted = next.shared == common_prefix(before, key) && before <= key;
+            before = key;
+            counted
+        })
     }
 
     /// Lets a cursor wait. Its key shares `shared` bytes with the one before all that wait, which

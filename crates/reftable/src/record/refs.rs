@@ -64,6 +64,18 @@ pub enum RefValueBuf {
     Symref(Vec<u8>),
 }
 
+impl<'a> RefValue<'a> {
+    /// The object ids that it has: that of the ref, and the peeled one.
+    pub fn ids(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let (id, peeled) = match *self {
+            RefValue::Object(id) => (Some(id), None),
+            RefValue::Peeled { id, peeled } => (Some(id), Some(peeled)),
+            RefValue::Deletion | RefValue::Symref(_) => (None, None),
+        };
+        id.into_iter().chain(peeled)
+    }
+}
+
 impl RefRecord<'_> {
     /// Whether this is a tombstone.
     pub fn is_deletion(&self) -> bool {

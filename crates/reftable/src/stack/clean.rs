@@ -1,6 +1,7 @@
 //! Removes what crashes left behind.
 
-use super::list::{LIST, LOCK_SUFFIX, is_table_name, is_temporary_name, largest_update_index};
+use super::file_name::{LOCK_SUFFIX, is_table_name, is_temporary_name, largest_update_index};
+use super::list::LIST;
 use super::publish::sync_dir;
 use super::{Inner, lock};
 use crate::error::{Corruption, Defect, Error, Result};

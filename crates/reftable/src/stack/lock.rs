@@ -4,7 +4,8 @@
 //! that this process did not create is never touched. Dropping the returned file unlocks.
 
 use super::Inner;
-use super::list::{LIST, LOCK_SUFFIX};
+use super::file_name::LOCK_SUFFIX;
+use super::list::LIST;
 use crate::error::{Error, Result};
 use crate::fs::PendingFile;
 use std::io;

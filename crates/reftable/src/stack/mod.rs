@@ -19,6 +19,7 @@ mod clean;
 mod compact;
 mod conflicts;
 mod copy;
+pub(crate) mod file_name;
 pub(crate) mod list;
 mod lock;
 mod options;

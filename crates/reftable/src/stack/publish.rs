@@ -2,7 +2,8 @@
 //! `docs/durability.md`. Their order is what a power cut at any moment relies on.
 
 use super::Inner;
-use super::list::{LIST_LIMIT, List, encode, table_name};
+use super::file_name::table_name;
+use super::list::{LIST_LIMIT, List, encode};
 use super::staged::{StagedTable, write_all};
 use crate::error::{Error, Result};
 use crate::fs::PendingFile;

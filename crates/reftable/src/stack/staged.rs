@@ -1,7 +1,7 @@
 //! Tables that are complete but not yet listed.
 
 use super::Inner;
-use super::list::temporary_name;
+use super::file_name::temporary_name;
 use crate::error::{Error, Result};
 use crate::fs::{MemorySource, PendingFile};
 use crate::table::{Table, TableSink, TableWriter, WriteOptions};

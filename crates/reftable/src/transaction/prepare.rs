@@ -3,6 +3,7 @@
 use super::edit::{Change, Edit, Expected};
 use super::records::Records;
 use crate::error::{Error, Result};
+use crate::hex::hex;
 use crate::record::RefValueBuf;
 use crate::refname::check_name;
 use crate::stack::{Addition, Stack};
@@ -248,8 +249,4 @@ fn check_expected(name: &[u8], expected: &Expected, found: Option<&RefValueBuf>)
             }
         },
     })
-}
-
-fn hex(id: &[u8]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }

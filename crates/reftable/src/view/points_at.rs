@@ -3,7 +3,7 @@
 use super::{View, is_per_worktree};
 use crate::error::Result;
 use crate::merged::MergedTable;
-use crate::record::{RefRecordBuf, RefValue};
+use crate::record::RefRecordBuf;
 use std::collections::BTreeMap;
 
 impl View {
@@ -41,11 +41,7 @@ fn collect(
                 continue;
             }
             let current = view.read_ref(hit.name, |record| {
-                let has = match record.value {
-                    RefValue::Object(object) => object == id,
-                    RefValue::Peeled { id: tag, peeled } => tag == id || peeled == id,
-                    RefValue::Deletion | RefValue::Symref(_) => false,
-                };
+                let has = record.value.ids().any(|found| found == id);
                 has.then(|| record.to_buf())
             })?;
             if let Some(record) = current.flatten() {

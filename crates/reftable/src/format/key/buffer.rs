@@ -41,6 +41,7 @@ impl KeyBuf {
         first.copy_from_slice(&low);
         last.copy_from_slice(&high);
         self.len = head.prefix.wrapping_add(head.suffix_len);
+        debug_assert!(self.is_sound(), "a key of {} bytes", self.len);
         true
     }
 
@@ -104,6 +105,12 @@ impl KeyBuf {
         if let Some(after) = self.bytes.get_mut(self.len) {
             *after = 0;
         }
+        debug_assert!(self.is_sound(), "a key of {} bytes", self.len);
+    }
+
+    /// Whether the key lies within its memory and comes before every key that goes on after it.
+    fn is_sound(&self) -> bool {
+        self.len <= self.bytes.len() && self.bytes.get(self.len).is_none_or(|after| *after == 0)
     }
 
     #[inline(never)]

@@ -83,6 +83,10 @@ impl Directory {
     }
 
     fn push(&mut self, key: &[u8], position: u64) {
+        debug_assert!(
+            self.blocks.is_empty() || key > self.last_key(),
+            "keys ascend"
+        );
         self.keys.extend_from_slice(key);
         self.blocks.push((self.keys.len(), position));
     }

@@ -83,6 +83,13 @@ impl Fences {
             start = start.wrapping_add(smaller.wrapping_mul(level.part));
             node_number = node_number.wrapping_mul(PARTS).wrapping_add(smaller);
         }
+        debug_assert!(
+            start < self.count
+                && key(start) >= wanted
+                && (start == 0 || key(start.saturating_sub(1)) < wanted),
+            "rank {start} of {} is not that of the key",
+            self.count
+        );
         start
     }
 }

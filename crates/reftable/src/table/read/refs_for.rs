@@ -4,7 +4,7 @@ use super::SectionIter;
 use crate::block::{Block, Inflater, Records};
 use crate::error::{Defect, Error, Result};
 use crate::format::{BlockType, Parse};
-use crate::record::{Context, Kind, Objs, RefRecord, RefValue, Refs};
+use crate::record::{Context, Kind, Objs, RefRecord, Refs};
 use crate::table::Table;
 use memchr::memmem::Finder;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ impl RefsFor {
             }
             if self
                 .current()
-                .is_some_and(|found| mentions(&found, self.finder.needle()))
+                .is_some_and(|found| found.value.ids().any(|id| id == self.finder.needle()))
             {
                 return Ok(self.current());
             }
@@ -92,14 +92,6 @@ impl RefsFor {
                 Some(blocks.records.record(block, &blocks.table.context()))
             }
         }
-    }
-}
-
-fn mentions(record: &RefRecord<'_>, wanted: &[u8]) -> bool {
-    match record.value {
-        RefValue::Object(id) => id == wanted,
-        RefValue::Peeled { id, peeled } => id == wanted || peeled == wanted,
-        RefValue::Deletion | RefValue::Symref(_) => false,
     }
 }
 

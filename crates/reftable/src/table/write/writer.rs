@@ -185,13 +185,8 @@ impl<'a> TableWriter<'a> {
         self.add(BlockType::Ref, record.name, record.value_type(), put)?;
         if self.options.object_index {
             let position = self.out.position();
-            match record.value {
-                RefValue::Object(id) => self.objects.add(id, position),
-                RefValue::Peeled { id, peeled } => {
-                    self.objects.add(id, position);
-                    self.objects.add(peeled, position);
-                }
-                RefValue::Deletion | RefValue::Symref(_) => {}
+            for id in record.value.ids() {
+                self.objects.add(id, position);
             }
         }
         Ok(())
@@ -244,16 +239,12 @@ impl<'a> TableWriter<'a> {
 
     fn check_value(&self, value: &RefValue<'_>) -> Result<()> {
         let len = self.options.hash.len();
-        let fits = match value {
-            RefValue::Deletion => true,
-            RefValue::Object(id) => id.len() == len,
-            RefValue::Peeled { id, peeled } => id.len() == len && peeled.len() == len,
-            RefValue::Symref(target) if target.is_empty() || target.contains(&0) => {
+        if let RefValue::Symref(target) = value {
+            if target.is_empty() || target.contains(&0) {
                 return Err(Error::Misuse("impossible target of a symbolic ref"));
             }
-            RefValue::Symref(_) => true,
-        };
-        match fits {
+        }
+        match value.ids().all(|id| id.len() == len) {
             true => Ok(()),
             false => Err(Error::Misuse("object id of the wrong length")),
         }
