@@ -1,23 +1,44 @@
 //! Rules about the source that no compiler checks: where `unsafe` may stand, which module may use
 //! which, how long a file may be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// The modules in the order of `docs/architecture.md`: each may use those before it. The ones
-/// without a place in the order (errors, options, ...) serve all.
-const LAYERS: &[&str] = &["format", "record", "block", "table", "merged", "stack"];
+/// Modules of the core that serve all others: errors, hashes, digits, names of refs.
+const SHARED: &[&str] = &["error", "hash", "hex", "refname"];
 
-/// Modules that may use everything in the core, and nothing of the core may use them.
-const ABOVE: &[&str] = &[
-    "verify",
-    "inspect",
-    "view",
-    "repository",
-    "transaction",
-    "convert",
-    "repair",
+/// Which modules of the core each one uses, as `docs/architecture.md` draws it. One that stands
+/// further down may use those above it, never the other way round.
+const USES: &[(&str, &[&str])] = &[
+    ("format", &[]),
+    ("fs", &[]),
+    ("record", &["format"]),
+    ("block", &["format", "record"]),
+    ("table", &["format", "fs", "record", "block"]),
+    ("merged", &["format", "record", "table"]),
+    ("inspect", &["format", "record", "block", "table"]),
+    ("blocks", &["format", "fs", "record", "block", "table"]),
+    (
+        "stack",
+        &["format", "fs", "record", "block", "table", "merged"],
+    ),
+    ("view", &["record", "merged", "stack"]),
+    ("repository", &["stack", "view"]),
+    ("transaction", &["record", "stack", "view", "repository"]),
+    ("convert", &["record", "fs", "table", "stack", "view"]),
+    (
+        "verify",
+        &[
+            "format", "fs", "record", "block", "table", "merged", "stack",
+        ],
+    ),
+    (
+        "repair",
+        &[
+            "format", "fs", "record", "block", "table", "stack", "verify",
+        ],
+    ),
 ];
 
 fn root() -> &'static Path {
@@ -158,46 +179,58 @@ fn layer_of(file: &str) -> Option<&str> {
     path.split(['/', '.']).next()
 }
 
-/// A layer that uses one above it would tie both into one.
+/// Two modules that use each other are one.
 #[test]
-fn modules_use_only_the_layers_below_them() {
-    let mut uses = 0;
+fn modules_use_only_those_that_the_architecture_draws() {
+    let order: Vec<&str> = USES.iter().map(|(module, _)| *module).collect();
+    let mut found: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (file, text) in files("crates/reftable/src", &[".rs"]) {
         // The unit tests of a module may build what they need from wherever they like.
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();
         let Some(layer) = layer_of(&file) else {
             continue;
         };
-        let own = LAYERS.iter().position(|&name| name == layer);
-        let in_core = own.is_some() || layer == "fs" || layer == "refname";
         for used in modules_named(text) {
-            let other = LAYERS.iter().position(|&name| name == used);
-            uses += usize::from(other.is_some());
-            if let (Some(own), Some(other)) = (own, other) {
-                assert!(
-                    other <= own,
-                    "{file} uses {used}, which is built on {layer}"
-                );
+            let Some(at) = order.iter().position(|module| *module == used) else {
+                continue;
+            };
+            if used == layer {
+                continue;
             }
-            if in_core {
-                assert!(!ABOVE.contains(&used.as_str()), "{file} uses {used}");
-            }
-        }
-        if layer == "fs" {
-            let allowed = ["error", "fs"];
-            for used in modules_named(text) {
-                let lower = used.starts_with(char::is_lowercase);
-                assert!(
-                    !lower || allowed.contains(&used.as_str()),
-                    "{file} uses {used}: the file system knows nothing of what is in the files"
-                );
+            assert!(
+                !SHARED.contains(&layer),
+                "{file} uses {used}, and serves all"
+            );
+            let own = order.iter().position(|module| *module == layer);
+            assert!(own.is_none_or(|own| at < own), "{file} uses {used}");
+            if let Some(own) = own {
+                found.entry(order[own]).or_default().insert(order[at]);
             }
         }
     }
-    assert!(
-        uses > 20,
-        "no module uses another: this test looks at nothing"
-    );
+    for (module, uses) in USES {
+        let expected: BTreeSet<&str> = uses.iter().copied().collect();
+        let found = found.remove(module).unwrap_or_default();
+        assert_eq!(found, expected, "what {module} uses");
+    }
+}
+
+/// What differs from system to system stands in one room.
+#[test]
+fn only_the_platform_room_names_an_operating_system() {
+    let room = "crates/reftable/src/fs/platform/";
+    let marks = ["cfg(unix)", "cfg!(unix)", "not(unix)", "os::unix", "libc::"];
+    let (mut inside, mut outside) = (0, Vec::new());
+    for (file, text) in files("crates/reftable/src", &[".rs"]) {
+        for line in text.lines().map(code) {
+            if marks.iter().any(|mark| line.contains(mark)) {
+                inside += usize::from(file.starts_with(room));
+                outside.extend((!file.starts_with(room)).then(|| format!("{file}: {line}")));
+            }
+        }
+    }
+    assert!(inside > 3, "the room is empty: this test looks at nothing");
+    assert!(outside.is_empty(), "{outside:#?}");
 }
 
 /// What does not fit on a few screens is two things.
