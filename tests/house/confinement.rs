@@ -41,12 +41,12 @@ const USES: &[(&str, &[&str])] = &[
     ),
 ];
 
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// All files below `folder` whose names end in one of `endings`, with their text.
-fn files(folder: &str, endings: &[&str]) -> BTreeMap<String, String> {
+pub fn files(folder: &str, endings: &[&str]) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut open = vec![root().join(folder)];
     while let Some(path) = open.pop() {
@@ -310,7 +310,8 @@ fn tests_that_docs_name_exist() {
             let Some((file, test)) = word.rsplit_once("::") else {
                 continue;
             };
-            let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c);
+            let is_path =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c);
             if !word.chars().all(is_path) {
                 continue;
             }

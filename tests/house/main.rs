@@ -12,3 +12,4 @@
 
 mod confinement;
 mod documents;
+mod headers;

@@ -1,15 +1,10 @@
 //! Every function and struct that a package's source writes for C is in its header, and every function
 //! in the list of symbols. What makes the headers leaves out without a word what it does not
 //! understand: a function that a macro writes, or whose attribute depends on a condition.
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops where its files are missing"
-)]
 
+use super::confinement::{files, root};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
 
 const GIT: &str = "crates/libreftable-git";
 
@@ -22,24 +17,15 @@ const RELEASES: [(&str, &str); 4] = [
 ];
 
 fn text(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    fs::read_to_string(root().join(path)).expect("a file of the package")
 }
 
 /// The Rust files below a folder by the names of files, without their tests.
 fn sources(folder: &str) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut open: Vec<PathBuf> = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
-    while let Some(path) = open.pop() {
-        if path.is_dir() {
-            let entries = fs::read_dir(&path).expect("a folder");
-            open.extend(entries.map(|entry| entry.expect("an entry").path()));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).expect("a source");
-            let code = text.split("#[cfg(test)]\nmod").next().unwrap_or_default();
-            let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).expect("ours");
-            found.insert(name.display().to_string(), code.to_owned());
-        }
+    let mut found = files(folder, &[".rs"]);
+    for text in found.values_mut() {
+        let end = text.find("#[cfg(test)]\nmod").unwrap_or(text.len());
+        text.truncate(end);
     }
     found
 }
