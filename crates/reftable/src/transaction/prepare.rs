@@ -125,7 +125,9 @@ pub(super) fn prepare(
 struct Plan<'a> {
     view: &'a View,
     stores: &'a Stores<'a>,
-    edited: BTreeSet<Vec<u8>>,
+    /// The refs edited so far: each the number of its stack, and its name there. A name alone is
+    /// not enough, since a ref can have two.
+    edited: BTreeSet<(usize, Vec<u8>)>,
     /// One for each stack.
     records: [Records; 2],
 }
@@ -138,7 +140,8 @@ impl Plan<'_> {
             false => vec![edit.name.clone()],
         };
         let name = names.pop().unwrap_or_default();
-        if !self.edited.insert(name.clone()) {
+        let (number, name_there) = self.stores.place(&name);
+        if !self.edited.insert((number, name_there.to_vec())) {
             return Err(Error::DuplicateEdit { name });
         }
         let found = self.view.find(&name)?.map(|record| record.value);
@@ -146,18 +149,16 @@ impl Plan<'_> {
         match &edit.change {
             Change::Verify => return Ok(()),
             Change::Set(value) => {
-                let (number, name) = self.stores.place(&name);
-                check_name(name)?;
+                check_name(name_there)?;
                 if matches!(value, RefValueBuf::Deletion) {
                     return Err(Error::Misuse("a ref cannot be set to a tombstone"));
                 }
-                self.records_of(number).set(name, value.clone());
+                self.records_of(number).set(name_there, value.clone());
             }
             Change::Delete if found.is_none() => return Ok(()),
             Change::Delete => {
                 let indexes = self.view.log_indexes(&name)?;
-                let (number, name) = self.stores.place(&name);
-                self.records_of(number).delete(name, indexes);
+                self.records_of(number).delete(name_there, indexes);
             }
         }
         if edit.change != Change::Delete {
@@ -200,7 +201,8 @@ impl Plan<'_> {
 
     /// Enters changes of the branch that `HEAD` names in the log of `HEAD`.
     fn finish(mut self, edits: &[Edit]) -> Result<[Records; 2]> {
-        if self.edited.contains(b"HEAD".as_slice()) {
+        let (number, name) = self.stores.place(b"HEAD");
+        if self.edited.contains(&(number, name.to_vec())) {
             return Ok(self.records);
         }
         let head = self.view.resolve(b"HEAD")?;
