@@ -78,6 +78,23 @@ static void only_the_lock_of_the_list_is_waited_for(void)
 	reftable_stack_destroy(stack);
 }
 
+/* Zero is no time at all, and what a host says that gives no options. */
+static void a_time_out_of_zero_is_handed_on(void)
+{
+	struct reftable_write_options options = { 0 };
+	struct reftable_write_options *given[] = { NULL, &options };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		struct reftable_stack *stack = open_stack(scratch_dir(), given[i]);
+
+		host.list_timeout_ms = -1;
+		CHECK_INT(commit_ref(stack, a_ref("a", 0, 1)), 0);
+		CHECK_INT(host.list_timeout_ms, 0);
+		reftable_stack_destroy(stack);
+	}
+}
+
 static void large_tables_are_read_and_let_go(void)
 {
 	const char *dir = scratch_dir();
@@ -125,6 +142,7 @@ int main(int argc, char **argv)
 	RUN(a_commit_syncs_twice_and_holds_nothing);
 	RUN(a_table_that_failed_is_removed);
 	RUN(only_the_lock_of_the_list_is_waited_for);
+	RUN(a_time_out_of_zero_is_handed_on);
 	RUN(large_tables_are_read_and_let_go);
 	RUN(the_writer_of_a_stack_outlives_being_freed_while_at_work);
 	return TESTS_END();

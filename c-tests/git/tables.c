@@ -395,6 +395,30 @@ static void files_that_are_no_tables_are_refused_and_closed(void)
 	reftable_table_decref(NULL);
 }
 
+/* The library owns the source as soon as it is given one, also if it can do nothing with it. */
+static void a_source_that_lacks_functions_is_closed(void)
+{
+	int missing;
+
+	for (missing = 0; missing < 3; missing++) {
+		struct memory memory = { 0 };
+		struct reftable_block_source_vtable ops = memory_ops;
+		struct reftable_block_source source = { 0 };
+		struct reftable_table *table = NULL;
+
+		if (missing != 1)
+			ops.size = NULL;
+		if (missing != 0)
+			ops.read_data = NULL;
+		source.ops = &ops;
+		source.arg = &memory;
+		CHECK_INT(reftable_table_new(&table, &source, "n"), REFTABLE_API_ERROR);
+		CHECK(table == NULL && source.ops == NULL);
+		CHECK_INT(memory.closed, 1);
+		CHECK_INT(memory.lent, 0);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	TESTS_BEGIN(argc, argv);
@@ -408,5 +432,6 @@ int main(int argc, char **argv)
 	RUN(refs_of_an_object_can_be_sought);
 	RUN(merged_tables_show_deletions);
 	RUN(files_that_are_no_tables_are_refused_and_closed);
+	RUN(a_source_that_lacks_functions_is_closed);
 	return TESTS_END();
 }

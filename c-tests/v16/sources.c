@@ -164,6 +164,30 @@ static void a_source_without_functions_is_misuse(void)
 	CHECK(reader == NULL);
 }
 
+/* The library owns the source as soon as it is given one, also if it can do nothing with it. */
+static void a_source_that_lacks_functions_is_closed(void)
+{
+	int missing;
+
+	for (missing = 0; missing < 3; missing++) {
+		struct source source = { 0 };
+		struct reftable_block_source_vtable ops = source_vtable;
+		struct reftable_block_source block_source = source_block_source(&source);
+		struct reftable_reader *reader = NULL;
+
+		if (missing != 1)
+			ops.size = NULL;
+		if (missing != 0)
+			ops.read_block = NULL;
+		block_source.ops = &ops;
+		CHECK_INT(reftable_new_reader(&reader, &block_source, "n"), -6);
+		CHECK(reader == NULL);
+		CHECK(block_source.ops == NULL);
+		CHECK(source_is_settled(&source));
+		CHECK_INT(source.reads, 0);
+	}
+}
+
 /* A source that claims more bytes than 64 bits of offsets can cover, or none at all. */
 static void sources_of_absurd_sizes_are_refused(void)
 {
@@ -438,6 +462,7 @@ int main(int argc, char **argv)
 	RUN(a_read_without_data_is_an_io_error);
 	RUN(opening_with_a_failing_source_closes_it_once);
 	RUN(a_source_without_functions_is_misuse);
+	RUN(a_source_that_lacks_functions_is_closed);
 	RUN(sources_of_absurd_sizes_are_refused);
 	RUN(no_function_of_the_source_runs_after_the_reader_is_freed);
 	RUN(a_source_that_frees_its_reader_is_closed_after_its_block_came_back);

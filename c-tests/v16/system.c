@@ -13,7 +13,7 @@
 #include "transactions.h"
 #include "writing.h"
 
-enum call { WRITE, READ, SYNC, RENAME, CALLS };
+enum call { WRITE, READ, SYNC, RENAME, LOOK, SLEEP, CALLS };
 
 /* What happens to the calls; all zero for nothing. */
 static struct {
@@ -21,6 +21,7 @@ static struct {
 	int interrupt;	/* every second one fails with EINTR */
 	enum call kind; /* call number `fail_at` of this kind fails with `error` */
 	int fail_at;
+	int for_good; /* and so do all that follow */
 	int error;
 	const char *moving; /* every look at the list in this folder finds another one */
 	int looks;
@@ -36,7 +37,8 @@ static int must_fail(enum call kind)
 		errno = EINTR;
 		return 1;
 	}
-	if (faults.fail_at && kind == faults.kind && number == faults.fail_at) {
+	if (faults.fail_at && kind == faults.kind &&
+	    (faults.for_good ? number >= faults.fail_at : number == faults.fail_at)) {
 		errno = faults.error;
 		return 1;
 	}
@@ -107,6 +109,28 @@ int fdatasync(int fd)
 int rename(const char *from, const char *to)
 {
 	return must_fail(RENAME) ? -1 : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+/* Looking at a file that is open, as is done with each that was just made. */
+int statx(int fd, const char *restrict path, int flags, unsigned mask, struct statx *restrict found)
+{
+	if (path && !*path && must_fail(LOOK))
+		return -1;
+	return (int)syscall(SYS_statx, fd, path, flags, mask, found);
+}
+
+int nanosleep(const struct timespec *wanted, struct timespec *left)
+{
+	must_fail(SLEEP);
+	return (int)syscall(SYS_nanosleep, wanted, left);
+}
+
+/* Returns the error. */
+int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted,
+		    struct timespec *left)
+{
+	must_fail(SLEEP);
+	return syscall(SYS_clock_nanosleep, clock, flags, wanted, left) ? errno : 0;
 }
 
 static void no_faults(void)
@@ -259,6 +283,57 @@ static void a_failing_rename_leaves_the_stack_as_it_was(void)
 }
 
 /* A list or a table that cannot be read is an error, never an empty stack. */
+/* A new file of which nobody could tell whose it is was left behind, and locked everybody out. */
+static void a_new_file_that_cannot_be_looked_at_is_removed(void)
+{
+	int fail_at, reached = 1;
+
+	for (fail_at = 1; reached; fail_at++) {
+		const char *dir = scratch_dir();
+		struct reftable_stack *stack = open_stack(dir);
+		int added, compacted;
+
+		CHECK_INT(commit_ref(stack, a_ref("old", 0, 1)), 0);
+		no_faults();
+		faults.kind = LOOK;
+		faults.fail_at = fail_at;
+		faults.for_good = 1;
+		faults.error = EIO;
+		added = commit_ref(stack, a_ref("new", 0, 2));
+		compacted = reftable_stack_compact_all(stack, NULL);
+		reached = faults.count[LOOK] >= fail_at;
+		no_faults();
+		CHECK(added == 0 || added == -2);
+		CHECK(compacted == 0 || compacted == -2);
+		CHECK(fail_at > 1 || (added == -2 && compacted == -2));
+		CHECK(is_tidy(dir));
+		CHECK_INT(reftable_stack_reload(stack), 0);
+		CHECK_INT(value_of(stack, "old"), 1);
+		CHECK_INT(commit_ref(stack, a_ref("newer", 0, 3)), 0);
+		CHECK(is_tidy(dir));
+		reftable_stack_destroy(stack);
+		REQUIRE(fail_at < 1000);
+	}
+	CHECK(fail_at > 2);
+}
+
+/* There is no time-out in this interface: who meets a lock is told at once. */
+static void nobody_waits_for_a_lock(void)
+{
+	const char *dir = scratch_dir();
+	struct reftable_stack *stack = open_stack(dir);
+
+	CHECK_INT(commit_ref(stack, a_ref("old", 0, 1)), 0);
+	CHECK_INT(commit_log(stack, a_log("old", 0, "message")), 0);
+	REQUIRE(write_text(dir, "tables.list.lock", "") == 0);
+	no_faults();
+	CHECK_INT(commit_ref(stack, a_ref("new", 0, 2)), -5);
+	CHECK_INT(faults.count[SLEEP], 0);
+	REQUIRE(unlink(in_dir(dir, "tables.list.lock")) == 0);
+	CHECK_INT(commit_ref(stack, a_ref("new", 0, 2)), 0);
+	reftable_stack_destroy(stack);
+}
+
 static void a_failing_read_is_an_error_and_no_empty_stack(void)
 {
 	struct reftable_write_options options = { 0 };
@@ -373,7 +448,9 @@ int main(int argc, char **argv)
 	RUN(a_full_disk_leaves_the_stack_as_it_was);
 	RUN(a_failing_sync_is_an_error);
 	RUN(a_failing_rename_leaves_the_stack_as_it_was);
+	RUN(a_new_file_that_cannot_be_looked_at_is_removed);
 	RUN(a_failing_read_is_an_error_and_no_empty_stack);
+	RUN(nobody_waits_for_a_lock);
 	RUN(a_list_that_changes_at_every_look_is_an_error_in_the_end);
 	RUN(transactions_are_synced_unless_switched_off);
 	return TESTS_END();

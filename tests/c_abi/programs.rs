@@ -49,8 +49,8 @@ macro_rules! programs {
 }
 
 programs![
-    abi, additions, alloc, compaction, damaged, errors, extensions, iterators, locks, merged,
-    names, objects, reader, records, reentrancy, sinks, sources, stack, system, tables, threads,
+    abi, additions, alloc, compaction, damaged, errors, extensions, forks, iterators, locks,
+    merged, names, objects, reader, records, reentrancy, sinks, sources, stack, system, tables, threads,
     writer,
 ];
 

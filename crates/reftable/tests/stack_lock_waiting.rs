@@ -39,18 +39,24 @@ fn time_out_of_zero_tries_once_and_does_not_sleep() {
     stack.reload().unwrap();
     patient.reload().unwrap();
     let held = stack.begin().unwrap();
-    fs.take_calls();
     let mut update = Transaction::new();
     update.push(Edit::update("refs/new", [1; 20]));
     let zero = Some(Duration::ZERO);
-    let ways: [&dyn Fn() -> Result<(), Error>; 6] = [
+    let by_default = {
+        let mut options = StackOptions::default();
+        options.fs = Arc::new(fs.clone());
+        Stack::open(dir.path(), options).unwrap()
+    };
+    let ways: [&dyn Fn() -> Result<(), Error>; 7] = [
         &|| stack.begin().map(drop),
+        &|| by_default.begin().map(drop),
         &|| stack.begin_reloaded().map(drop),
         &|| patient.begin_within(zero).map(drop),
         &|| update.prepare_stack(&patient, zero).map(drop),
         &|| stack.compact_all(None),
         &|| stack.clean(),
     ];
+    fs.take_calls();
     for (number, way) in ways.iter().enumerate() {
         let result = way();
         assert!(

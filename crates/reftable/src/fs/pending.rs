@@ -53,7 +53,19 @@ impl OsPendingFile {
         })
     }
 
+    /// Fails in a forked child, which shares the descriptor: what it writes to the lock would be
+    /// in the list that the parent makes of it.
+    fn check_owner(&self) -> io::Result<()> {
+        match self.pid == std::process::id() {
+            true => Ok(()),
+            false => Err(io::Error::other(
+                "the file is that of the process before the fork",
+            )),
+        }
+    }
+
     fn open_file(&mut self) -> io::Result<&mut File> {
+        self.check_owner()?;
         self.file
             .as_mut()
             .ok_or_else(|| io::Error::other("the file is closed"))
@@ -134,6 +146,7 @@ impl PendingFile for OsPendingFile {
         if !self.pending {
             return Err(io::Error::other("the file already has its final name"));
         }
+        self.check_owner()?;
         // Held over the rename: the end of the process must neither miss the file nor, after the
         // rename, remove what another process has made under the old name.
         let mut register = register();
@@ -232,6 +245,30 @@ mod tests {
         assert!(register().knows(&path));
         drop(file);
         assert!(!register().knows(&path));
+    }
+
+    /// A child that was forked within a transaction has a copy of it. What it did to the lock, and
+    /// dropping its copy alone, took the transaction from the parent.
+    #[test]
+    fn file_of_the_process_before_the_fork_is_not_touched() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (path, to) = (dir.path().join("lock"), dir.path().join("list"));
+        let mut file = OsPendingFile::create(&path, MODE, Name::Shared).expect("a file");
+        let own = std::mem::replace(&mut file.pid, u32::MAX);
+        assert!(file.write_all(b"child").is_err());
+        assert!(file.sync().is_err());
+        assert!(file.persist(&path).is_err(), "nor may it keep its name");
+        assert!(file.persist(&to).is_err());
+        assert!(!to.exists());
+        drop(file);
+        assert!(path.exists(), "dropping it is the parent's");
+        assert_eq!(fs::read(&path).expect("the file"), b"");
+
+        fs::remove_file(&path).expect("a file");
+        let mut file = OsPendingFile::create(&path, MODE, Name::Shared).expect("a file");
+        assert_eq!(file.pid, own);
+        assert!(file.write_all(b"parent").is_ok());
+        assert!(file.persist(&to).is_ok());
     }
 
     /// Only what the system answers shows that a file was synced: it refuses to sync a device.
