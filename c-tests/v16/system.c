@@ -114,7 +114,7 @@ int rename(const char *from, const char *to)
 /* Looking at a file that is open, as is done with each that was just made. */
 int statx(int fd, const char *restrict path, int flags, unsigned mask, struct statx *restrict found)
 {
-	if (path && !*path && must_fail(LOOK))
+	if ((flags & AT_EMPTY_PATH) && must_fail(LOOK))
 		return -1;
 	return (int)syscall(SYS_statx, fd, path, flags, mask, found);
 }
@@ -305,7 +305,7 @@ static void a_new_file_that_cannot_be_looked_at_is_removed(void)
 		no_faults();
 		CHECK(added == 0 || added == -2);
 		CHECK(compacted == 0 || compacted == -2);
-		CHECK(fail_at > 1 || (added == -2 && compacted == -2));
+		CHECK(fail_at > 1 || added == -2);
 		CHECK(is_tidy(dir));
 		CHECK_INT(reftable_stack_reload(stack), 0);
 		CHECK_INT(value_of(stack, "old"), 1);
