@@ -14,3 +14,4 @@ mod examples;
 mod interop_git;
 mod reading;
 mod transaction;
+mod transaction_edits;

@@ -20,12 +20,16 @@ mod copy;
 #[allow(dead_code, unused_imports, reason = "the power cuts use more of it")]
 mod crash_support;
 mod durability;
+mod failed_commit;
 mod hazards;
+mod lock_waiting;
+mod locked_tables;
 mod locking;
 mod name_check;
 mod pending;
 mod permissions;
 mod reload;
+mod small_files;
 mod stack_support;
 mod stale_locks;
 mod views;

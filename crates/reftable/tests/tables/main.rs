@@ -12,6 +12,7 @@
 
 mod api;
 mod golden;
+mod index_lookups;
 mod many_lookups;
 mod merging;
 mod reading;
@@ -19,6 +20,8 @@ mod reflog;
 mod roundtrip;
 mod work;
 mod writing;
+mod writing_sections;
+mod writing_stats;
 
 #[global_allocator]
 static ALLOCATOR: test_support::alloc::CountingAllocator = test_support::alloc::CountingAllocator;

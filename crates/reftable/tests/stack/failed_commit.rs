@@ -1,15 +1,6 @@
 //! What a commit that failed leaves: nothing.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    missing_docs,
-    reason = "test code"
-)]
 
-mod crash_support;
-
-use crash_support::{DIR, LIST, LIST_LOCK, add, options, stray_files, view_of};
+use crate::crash_support::{DIR, LIST, LIST_LOCK, add, options, stray_files, view_of};
 use fault_fs::{Action, Fault, FaultFs};
 use reftable::{Durability, Error, Stack};
 use std::collections::BTreeSet;

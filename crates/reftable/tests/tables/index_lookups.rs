@@ -1,10 +1,5 @@
 //! What many lookups learn of a table, and indexes as other writers make them or as damage leaves
 //! them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests fail by panicking"
-)]
 
 use reftable::{Defect, HashId, MergedTable, Table};
 use std::sync::Arc;

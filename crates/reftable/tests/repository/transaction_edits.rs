@@ -1,11 +1,4 @@
 //! Edits of one transaction that concern one ref, and what they leave in reflogs.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    missing_docs,
-    reason = "tests fail by panicking"
-)]
 
 use reftable::transaction::{Committer, Expected};
 use reftable::{Edit, Error, Stack, StackOptions, Transaction};

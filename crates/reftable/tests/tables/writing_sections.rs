@@ -1,13 +1,8 @@
 //! Where the sections of a written table begin, and which of them get an index.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests fail by panicking"
-)]
 
 use reftable::{HashId, WriteOptions};
 use test_support::layout::{self, Placed};
-use test_support::records;
+use test_support::{read, records};
 
 const SHA1: HashId = HashId::Sha1;
 
@@ -83,4 +78,27 @@ fn no_padding_stands_in_front_of_logs() {
         }
     }
     assert!(b"rio".iter().all(|kind| kinds.contains(kind)), "{kinds:?}");
+}
+
+/// A name can fit a block of refs, and no block of the index together with the position of that
+/// block. The index would lack it, or have a block that others cannot read.
+#[test]
+fn name_that_fits_no_block_of_the_index_leaves_the_index_out() {
+    let mut outcomes = Vec::new();
+    for len in 200..250 {
+        let mut refs = records::branches(SHA1, 100);
+        let name = format!("refs/z{}", "z".repeat(len - 6));
+        refs.push(records::tombstone(name, 1));
+        let Ok(bytes) = records::table(records::options(256), (1, 1), &refs, &[]) else {
+            outcomes.push("refused");
+            continue;
+        };
+        let index = count(&layout::blocks(&bytes), b'i');
+        assert_eq!(layout::footer(&bytes).ref_index == 0, index == 0, "{len}");
+        outcomes.push(if index == 0 { "without" } else { "with" });
+        let table = read::open(&bytes).unwrap();
+        read::assert_holds(&format!("{len} bytes"), &table, &refs, &[]);
+    }
+    outcomes.dedup();
+    assert_eq!(outcomes, ["with", "without", "refused"]);
 }

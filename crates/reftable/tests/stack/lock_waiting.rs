@@ -1,16 +1,7 @@
 //! How long a writer waits for a lock.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    missing_docs,
-    reason = "test code"
-)]
 
-mod stack_support;
-
+use crate::stack_support::{Call, HookFs, build, options, scratch, table};
 use reftable::{Edit, Error, Stack, StackOptions, Transaction};
-use stack_support::{Call, HookFs, build, options, scratch, table};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,18 +1,8 @@
 //! Tables that somebody else has locked for a compaction, when a commit would merge them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    missing_docs,
-    reason = "test code"
-)]
 
-mod crash_support;
-mod stack_support;
-
-use crash_support::DIR;
+use crate::crash_support::{self, DIR};
+use crate::stack_support::{add, build, files, has, list, names, open, scratch, table};
 use fault_fs::{Action, Fault, FaultFs};
-use stack_support::{add, build, files, has, list, names, open, scratch, table};
 use std::fs::{File, remove_file};
 use std::path::Path;
 

@@ -1,6 +1,5 @@
 //! Small files, as the list is one, read from a system that does not know their length exactly.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use reftable::fs::{Fs, OsFs};
 use std::io::ErrorKind;
