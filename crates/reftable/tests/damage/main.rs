@@ -14,6 +14,7 @@ mod bounds;
 mod changes;
 mod corrupt;
 mod detection;
+mod edges;
 mod made;
 mod sections;
 mod verify;

@@ -1,7 +1,7 @@
 //! What many lookups learn of a table, and indexes as other writers make them or as damage leaves
 //! them.
 
-use reftable::{Defect, HashId, MergedTable, Table};
+use reftable::{Defect, Error, HashId, MergedTable, Table};
 use std::sync::Arc;
 use test_support::encode::{RawBlock, RawTable, object, record, varint};
 use test_support::source::CountingSource;
@@ -148,5 +148,17 @@ fn iterator_is_of_use_again_once_it_is_sought_behind_damage() {
         assert_eq!(refs.next().unwrap().unwrap().name, b"c");
         assert!(refs.next().unwrap().is_none());
         assert!(refs.next().unwrap().is_none());
+    }
+}
+
+/// An id of another hash is in no table, and an abbreviated one would be found or not by chance.
+#[test]
+fn id_of_another_length_than_the_hash_has_is_misuse() {
+    let (table, _) = made::indexed();
+    let table = read::open(&table.bytes()).unwrap();
+    assert_eq!(read::refs_for(&table, &[0x22; 20]).unwrap().len(), 1);
+    for len in [0, 2, 19, 21, 32] {
+        let found = table.refs_for(&vec![0x22; len]);
+        assert!(matches!(found, Err(Error::Misuse(_))), "{len}");
     }
 }

@@ -1,7 +1,7 @@
 //! What a writer says it has written, against what is in the file.
 
-use reftable::table::{BlockStats, Stats};
-use reftable::{HashId, TableWriter, WriteOptions};
+use reftable::table::{BlockStats, Stats, TableSink};
+use reftable::{HashId, Result, TableWriter, WriteOptions};
 use test_support::layout::{self, Placed};
 use test_support::records::{self, add_all};
 
@@ -120,4 +120,48 @@ fn nothing_is_counted_where_nothing_was_added() {
     assert!(writer.finish().is_err());
     assert_eq!(*writer.stats(), Stats::default());
     assert_eq!(writer.bytes_written(), 24 + 68);
+}
+
+/// Counts the pieces that it takes.
+#[derive(Default)]
+struct Pieces {
+    blocks: usize,
+    zeros: usize,
+    empty: usize,
+}
+
+impl TableSink for Pieces {
+    fn write(&mut self, data: &[u8]) -> Result<()> {
+        match data {
+            [] => self.empty += 1,
+            _ if data.iter().all(|byte| *byte == 0) => self.zeros += 1,
+            _ => self.blocks += 1,
+        }
+        Ok(())
+    }
+}
+
+/// What `TableSink` says of the calls.
+#[test]
+fn sink_gets_each_block_as_one_piece_and_no_empty_ones() {
+    for padded in [true, false] {
+        let mut options = records::options(256);
+        options.padded = padded;
+        let refs = records::branches(SHA1, 100);
+        let (bytes, stats) = write(&options, 100, 0);
+        let mut pieces = Pieces::default();
+        let mut writer = TableWriter::new(&mut pieces, options).unwrap();
+        writer.set_limits(1, 1);
+        add_all(&mut writer, &refs, &[]).unwrap();
+        writer.finish().unwrap();
+        drop(writer);
+        let padded_blocks = layout::blocks(&bytes)
+            .iter()
+            .filter(|block| block.padding > 0)
+            .count();
+        assert_eq!(padded_blocks > 0, padded);
+        // The blocks and the footer.
+        assert_eq!(pieces.blocks as u64, stats.blocks + 1);
+        assert_eq!((pieces.zeros, pieces.empty), (padded_blocks, 0));
+    }
 }
