@@ -20,6 +20,7 @@ mod reflog;
 mod roundtrip;
 mod work;
 mod writing;
+mod writing_refused;
 mod writing_sections;
 mod writing_stats;
 

@@ -31,6 +31,9 @@ fn aligned_blocks_have_an_index_from_the_fourth_on_and_all_others_from_the_secon
                 assert_eq!(index != 0, number >= least, "{what}");
                 seen[number.min(6)] += 1;
             }
+            // Objects lead to ref blocks, which few blocks need not.
+            let (index, objects) = (footer.ref_index, footer.objects);
+            assert_eq!(index != 0, objects != 0, "{} refs", refs.len());
         }
         assert!(seen[1..6].iter().all(|times| *times > 0), "{seen:?}");
     }
@@ -69,6 +72,7 @@ fn no_padding_stands_in_front_of_logs() {
             let log = blocks.iter().position(|block| block.kind == b'g').unwrap();
             let before = &blocks[log - 1];
             let what = format!("{} refs, objects: {objects}", refs.len());
+            assert!(objects || footer.objects == 0, "{what}");
             assert_eq!(before.padding, 0, "{what}");
             assert_eq!(before.position + before.in_file, footer.log, "{what}");
             assert_eq!(blocks[log].position, footer.log, "{what}");
