@@ -10,7 +10,7 @@ use crate::format::{Cursor, Flaw};
 use crate::fs::BlockSource;
 use crate::hash::HashId;
 use crate::record::{Context, Kind, LogRecord, Logs, RefRecord, Refs};
-use crate::table::Table;
+use crate::table::{Table, read_exactly};
 use std::fmt;
 use std::sync::Arc;
 
@@ -148,11 +148,12 @@ pub fn read_block(
     };
     let at = |flaw: Flaw| flaw.at(NAME, position);
     let available = usize::try_from(room).unwrap_or(usize::MAX);
-    let mut bytes = source.read(position, guess.min(available))?;
+    let read = |len| read_exactly(source, NAME, position, len);
+    let mut bytes = read(guess.min(available))?;
     let head = BlockHead::read(&bytes, &place).map_err(at)?;
     if head.kind != BlockType::Log {
         if bytes.len() < head.len {
-            bytes = source.read(position, head.len)?;
+            bytes = read(head.len)?;
         }
         bytes.truncate(head.len);
         let block = Block::plain(bytes, head, place).map_err(at)?;
@@ -167,7 +168,7 @@ pub fn read_block(
             return Err(Error::corrupt(NAME, position, Defect::Zlib));
         }
         let more = bytes.len().saturating_mul(2).max(head.len).min(available);
-        bytes = source.read(position, more)?;
+        bytes = read(more)?;
     }
 }
 

@@ -17,7 +17,7 @@ mod write;
 
 pub use crate::fs::{BlockSource, FileSource, MemorySource};
 pub use read::{LogIter, RefIter, RefsFor};
-pub(crate) use read::{Section, SectionIter};
+pub(crate) use read::{Section, SectionIter, read_exactly};
 pub use write::{
     BLOCK_SIZE_LIMIT, BlockStats, DEFAULT_BLOCK_SIZE, DEFAULT_RESTART_INTERVAL, Stats, TableSink,
     TableWriter, WriteOptions,
@@ -59,10 +59,8 @@ impl Table {
         let front_len = len.min(Header::MAX_LEN as u64);
         // The byte after the header says what the first block is.
         let front_len = usize::try_from(front_len).unwrap_or_default();
-        let front = source.read(
-            0,
-            front_len.saturating_add(usize::from(len > Header::MAX_LEN as u64)),
-        )?;
+        let more = usize::from(len > Header::MAX_LEN as u64);
+        let front = read_exactly(&*source, name, 0, front_len.saturating_add(more))?;
         let header = Header::decode(&front).map_err(at(0))?;
         let footer_len = header.footer_len();
         let least = header.len().saturating_add(footer_len);
@@ -76,7 +74,7 @@ impl Table {
                 })));
             }
         };
-        let back = source.read(end, footer_len)?;
+        let back = read_exactly(&*source, name, end, footer_len)?;
         let footer = Footer::decode(&back, &header, &front).map_err(at(end))?;
         if header.min_update_index > header.max_update_index {
             return Err(at(8)(Defect::BadUpdateIndexRange));

@@ -23,6 +23,7 @@ mod writing;
 mod writing_refused;
 mod writing_sections;
 mod writing_stats;
+mod wrong_lengths;
 
 #[global_allocator]
 static ALLOCATOR: test_support::alloc::CountingAllocator = test_support::alloc::CountingAllocator;

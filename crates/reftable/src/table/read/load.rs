@@ -3,9 +3,11 @@
 use crate::block::{Block, BlockHead, Inflater, Placement};
 use crate::error::{Defect, Error, Result};
 use crate::format::{BLOCK_HEADER_LEN, BlockType, Flaw};
+use crate::fs::BlockSource;
 use crate::table::{DEFAULT_BLOCK_SIZE, Table};
 use bytes::Bytes;
 use std::hint::black_box;
+use std::io;
 
 /// How many bytes a log block may take in the file, however short it is when inflated.
 const MAX_STORED_SLACK: usize = 1 << 16;
@@ -30,6 +32,22 @@ fn count_leading_zeros(bytes: &[u8]) -> usize {
     let rest = bytes.iter().skip(whole.saturating_mul(8));
     let zeros = rest.take_while(|byte| **byte == 0).count();
     whole.saturating_mul(8).saturating_add(zeros)
+}
+
+/// Exactly `len` bytes from `position`. What a source gives that is not ours may be another number:
+/// that is its failure, not damage of the table `name`.
+pub(crate) fn read_exactly(
+    source: &dyn BlockSource,
+    name: &str,
+    position: u64,
+    len: usize,
+) -> Result<Bytes> {
+    let bytes = source.read(position, len)?;
+    if bytes.len() == len {
+        return Ok(bytes);
+    }
+    let reason = format!("{} bytes in place of {len} at {position}", bytes.len());
+    Err(Error::io("read", name)(io::Error::other(reason)))
 }
 
 /// How a read of a block went.
@@ -148,6 +166,10 @@ impl Table {
         Ok(self.skip_padding(block)?.map(|(position, _)| position))
     }
 
+    fn read(&self, position: u64, len: usize) -> Result<Bytes> {
+        read_exactly(&*self.source, &self.name, position, len)
+    }
+
     /// How many bytes to read where a block is expected.
     fn guess(&self, position: u64) -> usize {
         let left = usize::try_from(self.end.saturating_sub(position)).unwrap_or(usize::MAX);
@@ -160,7 +182,7 @@ impl Table {
         let from = block.end();
         let mut position = from;
         while position < self.end {
-            let bytes = self.source.read(position, self.guess(position))?;
+            let bytes = self.read(position, self.guess(position))?;
             let padding = count_leading_zeros(&bytes);
             position = position.saturating_add(padding as u64);
             let skipped = position.saturating_sub(from);
@@ -201,7 +223,7 @@ impl Table {
         let flaw = |flaw: Flaw| flaw.at(&self.name, position);
         let mut bytes = match bytes {
             Some(bytes) if bytes.len() >= BLOCK_HEADER_LEN => bytes,
-            _ => self.source.read(position, self.guess(position))?,
+            _ => self.read(position, self.guess(position))?,
         };
         // The end of the block is needed soon, and is about here: it comes from memory while the
         // beginning does.
@@ -220,7 +242,7 @@ impl Table {
                 .map(Loaded::Block);
         }
         if bytes.len() < head.len {
-            bytes = self.source.read(position, head.len)?;
+            bytes = self.read(position, head.len)?;
         }
         bytes.truncate(head.len);
         let block = Block::plain(bytes, head, place).map_err(flaw)?;
@@ -249,7 +271,7 @@ impl Table {
                 return Err(self.corrupt(place.position, Defect::Zlib));
             }
             let more = bytes.len().saturating_mul(2).max(head.len).min(room);
-            bytes = self.source.read(place.position, more)?;
+            bytes = self.read(place.position, more)?;
         }
     }
 }

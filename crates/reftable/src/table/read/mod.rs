@@ -8,5 +8,5 @@ mod refs_for;
 
 pub(crate) use iter::SectionIter;
 pub use iter::{LogIter, RefIter};
-pub(crate) use load::Section;
+pub(crate) use load::{Section, read_exactly};
 pub use refs_for::RefsFor;
