@@ -79,3 +79,38 @@ fn range_upside_down_is_told_with_its_place_in_the_header() {
         result => panic!("{result:?}"),
     }
 }
+
+/// The place of a bad restart is that of its own bytes, in the first block as in a later one.
+#[test]
+fn bad_restart_is_told_with_its_place_in_the_file() {
+    for in_second in [false, true] {
+        for bad in 0..4 {
+            let (mut table, block) = match in_second {
+                true => (one_ref(), RawBlock::new(b'r')),
+                false => (RawTable::new(), RawBlock::first(b'r')),
+            };
+            let mut starts = Vec::new();
+            let block = [b"refs/heads/b", b"refs/heads/c", b"refs/heads/d"]
+                .into_iter()
+                .fold(block, |block, name| {
+                    starts.push(block.offset());
+                    block.full(name, 1, &object(0x22))
+                });
+            // One too far for the first, the one before for all others.
+            starts.push(starts[2] + 1);
+            match bad {
+                0 => starts[0] += 1,
+                _ => starts[bad] = starts[bad - 1],
+            }
+            let bytes = block.restarts(&starts).plain();
+            let position = table.push(&bytes) as usize;
+            let table = read::open(&table.bytes()).unwrap();
+            let Err(Error::Corrupt(corruption)) = read::refs(&table) else {
+                panic!("restart {bad} is sound");
+            };
+            assert_eq!(corruption.defect, Defect::BadRestart, "restart {bad}");
+            let place = position + bytes.len() - 2 - 3 * (starts.len() - bad);
+            assert_eq!(corruption.offset as usize, place, "restart {bad}");
+        }
+    }
+}
