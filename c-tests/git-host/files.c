@@ -136,6 +136,26 @@ static void the_writer_of_a_stack_outlives_being_freed_while_at_work(void)
 	reftable_stack_destroy(stack);
 }
 
+/* The host forgets a lock that it could not remove, and nobody removed it then. */
+static void a_lock_that_the_host_fails_to_remove_is_removed(void)
+{
+	const char *dir = scratch_dir();
+	struct reftable_write_options options = { 0 };
+	struct reftable_stack *stack;
+
+	options.disable_auto_compact = 1;
+	stack = open_stack(dir, &options);
+	CHECK_INT(commit_ref(stack, a_ref("a", 0, 1)), 0);
+	CHECK_INT(commit_ref(stack, a_ref("b", 0, 2)), 0);
+	/* Those of the list at the beginning, and of both tables at the end. */
+	host.failing_removals = 3;
+	CHECK_INT(reftable_stack_compact_all(stack, NULL), 0);
+	CHECK_INT(host.failing_removals, 0);
+	CHECK_INT(host.locks, 0);
+	CHECK(is_tidy(dir));
+	reftable_stack_destroy(stack);
+}
+
 int main(int argc, char **argv)
 {
 	TESTS_BEGIN(argc, argv);
@@ -145,5 +165,6 @@ int main(int argc, char **argv)
 	RUN(a_time_out_of_zero_is_handed_on);
 	RUN(large_tables_are_read_and_let_go);
 	RUN(the_writer_of_a_stack_outlives_being_freed_while_at_work);
+	RUN(a_lock_that_the_host_fails_to_remove_is_removed);
 	return TESTS_END();
 }

@@ -27,6 +27,8 @@ static struct {
 	/* Called when a temporary file is made, with the argument. */
 	void (*when_made)(void *arg);
 	void *arg;
+	/* How many of the next removals fail. */
+	int failing_removals;
 } host;
 
 enum { HOST_IO_ERROR = -2, HOST_LOCK_ERROR = -5 };
@@ -77,6 +79,16 @@ int tmpfile_close(struct host_file *file)
 	return fd < 0 ? 0 : close(fd);
 }
 
+static inline int host_remove(const char *path)
+{
+	if (host.failing_removals) {
+		host.failing_removals--;
+		errno = ESTALE;
+		return -1;
+	}
+	return unlink(path);
+}
+
 /* Ends the file, whatever has become of its name. */
 static inline int host_end(struct host_file *file, int result)
 {
@@ -89,7 +101,7 @@ static inline int host_end(struct host_file *file, int result)
 
 int tmpfile_delete(struct host_file *file)
 {
-	return host_end(file, unlink(file->path));
+	return host_end(file, host_remove(file->path));
 }
 
 int tmpfile_rename(struct host_file *file, const char *path)
@@ -136,7 +148,7 @@ static inline int host_unlock(struct host_file *lock, int result)
 
 int flock_release(struct host_file *lock)
 {
-	return host_unlock(lock, unlink(lock->path));
+	return host_unlock(lock, host_remove(lock->path));
 }
 
 int flock_commit(struct host_file *lock)

@@ -13,6 +13,7 @@ mod failure;
 mod generate;
 mod hash;
 mod import;
+mod interrupt;
 mod json;
 mod log;
 mod ls;
@@ -33,11 +34,7 @@ use out::Out;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Locks and unfinished tables must not outlive the process.
-    let handler = ctrlc::set_handler(|| {
-        reftable::fs::remove_pending_files();
-        std::process::exit(130);
-    });
+    let handler = interrupt::clean_up_on_signals();
     let cli = Cli::parse();
     let mut out = Out::new(cli.color);
     let result = match handler {

@@ -10,7 +10,7 @@ use calls::{
     flock_acquire, flock_close, flock_commit, flock_release, reftable_rand, tmpfile_close,
     tmpfile_delete, tmpfile_from_pattern, tmpfile_rename,
 };
-use reftable::fs::{Fs, Held, Mode, OsFs, PendingFile, hold};
+use reftable::fs::{Fs, Held, Identity, Mode, OsFs, PendingFile, hold};
 use reftable::table::BlockSource;
 use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_long, c_void};
 use std::fs::{self, File, Permissions};
@@ -144,6 +144,8 @@ struct HostPending {
     host: HostFile,
     path: PathBuf,
     fsync: Option<Fsync>,
+    /// Of a file that was closed early.
+    closed: Option<Identity>,
 }
 
 // SAFETY: git's functions use the file from whatever thread calls them, one at a time.
@@ -186,6 +188,7 @@ impl HostPending {
             host,
             path,
             fsync: fs.fsync,
+            closed: None,
         })
     }
 
@@ -198,6 +201,22 @@ impl HostPending {
         Ok(ManuallyDrop::new(unsafe {
             File::from_raw_fd(self.host.fd)
         }))
+    }
+
+    /// What tells the file from another one that took its name.
+    fn identity(&self) -> Option<Identity> {
+        let of_open = || Identity::of(&*self.file().ok()?).ok();
+        self.closed.or_else(of_open)
+    }
+
+    /// Ends a call by which git lets go of the file, with its `result`. git forgets a file that it
+    /// could not remove: it is removed here, if it still is the one of this `identity`.
+    fn let_go(&self, identity: Option<Identity>, result: c_int) -> io::Result<()> {
+        let result = check(result);
+        if let (Err(_), Some(identity), true) = (&result, identity, self.host.path.is_null()) {
+            identity.remove_at(&self.path);
+        }
+        result
     }
 }
 
@@ -223,6 +242,7 @@ impl PendingFile for HostPending {
     }
 
     fn close(&mut self) {
+        self.closed = self.identity();
         // A failure to close says nothing about a file that is not read.
         let _ = match self.kind {
             // SAFETY: a lock that is held.
@@ -240,16 +260,21 @@ impl PendingFile for HostPending {
 
     fn persist(&mut self, to: &Path) -> io::Result<()> {
         let target = c_path(to.as_os_str())?;
+        let identity = self.identity();
         match self.kind {
             // A lock can only get the name that it protects.
             Kind::Lock if self.path.with_extension("") != *to => {
                 return Err(io::ErrorKind::InvalidInput.into());
             }
-            // SAFETY: a lock that is held.
-            Kind::Lock => check(unsafe { flock_commit(&raw mut self.host) })?,
+            Kind::Lock => {
+                // SAFETY: a lock that is held.
+                let result = unsafe { flock_commit(&raw mut self.host) };
+                self.let_go(identity, result)?;
+            }
             Kind::Temporary => {
                 // SAFETY: a file that is held, and a string for the call.
-                check(unsafe { tmpfile_rename(&raw mut self.host, target.as_ptr()) })?;
+                let result = unsafe { tmpfile_rename(&raw mut self.host, target.as_ptr()) };
+                self.let_go(identity, result)?;
             }
         }
         self.path = to.to_path_buf();
@@ -263,12 +288,14 @@ impl Drop for HostPending {
         if self.host.path.is_null() {
             return;
         }
-        // What cannot be removed is what a crash would leave.
-        let _ = match self.kind {
+        let identity = self.identity();
+        let result = match self.kind {
             // SAFETY: a lock that is held.
             Kind::Lock => unsafe { flock_release(&raw mut self.host) },
             // SAFETY: a file that is held.
             Kind::Temporary => unsafe { tmpfile_delete(&raw mut self.host) },
         };
+        // What cannot be removed here either is what a crash would leave.
+        let _ = self.let_go(identity, result);
     }
 }

@@ -162,10 +162,22 @@ fn the_exit_status_tells_how_bad_it_is() {
 }
 
 /// The import holds the lock of the list and a temporary file as long as its input lasts. Killed by a
-/// signal that can be caught, it has to leave neither: everybody else would wait for the lock.
+/// signal that can be caught, it has to leave neither: everybody else would wait for the lock. QUIT
+/// and the less usual ones left both.
 #[test]
 fn a_signal_leaves_no_lock_and_no_temporary_file() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+    for signal in [
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+        Signal::SIGALRM,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+        Signal::SIGVTALRM,
+        Signal::SIGPROF,
+        Signal::SIGXCPU,
+    ] {
         let scratch = tempfile::tempdir().unwrap();
         let mut child = command()
             .current_dir(scratch.path())

@@ -5,6 +5,7 @@
 //! files. Reading the bytes of an open table does not come through here; that is
 //! [`BlockSource`].
 
+mod entry;
 mod held;
 mod os;
 mod pending;
@@ -14,6 +15,7 @@ mod source;
 
 pub use held::hold;
 pub use os::{OsFs, remove_pending_files};
+pub use platform::Identity;
 pub(crate) use platform::file_name;
 pub(crate) use source::PIECE;
 pub use source::{BlockSource, FileSource, MemorySource};

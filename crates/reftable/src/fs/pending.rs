@@ -1,7 +1,8 @@
 //! Files that belong to their creator until they get a final name.
 
+use super::entry::{self, patiently};
 use super::platform::{self, Identity};
-use super::register::{Key, Register, register, remove_if_same};
+use super::register::{Key, Register, register};
 use super::{Held, Mode, PendingFile, held};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -34,11 +35,13 @@ impl OsPendingFile {
         // the file.
         let mut register = register();
         register.check_open()?;
+        // A lock of this process that it could not remove is in its own way.
+        register.remove_abandoned();
         let file = open_new(path, mode)?;
         let identity = match prepare(&file, mode, name) {
             Ok(identity) => identity,
             Err(error) => {
-                let _ = fs::remove_file(path);
+                let _ = patiently(|| entry::unlink(path));
                 return Err(error);
             }
         };
@@ -69,6 +72,17 @@ impl OsPendingFile {
         self.file
             .as_mut()
             .ok_or_else(|| io::Error::other("the file is closed"))
+    }
+
+    /// What tells the file from others when it is closed. Without the times it has to be what told
+    /// the open one.
+    fn identity_once_closed(&self) -> Identity {
+        match &self.file {
+            Some(file) if self.identity != Identity::of_name() => {
+                Identity::of(file).unwrap_or(self.identity)
+            }
+            _ => self.identity,
+        }
     }
 
     /// Ends what `result` says of renaming the file to `to`.
@@ -103,7 +117,7 @@ fn prepare(file: &File, mode: Mode, name: Name) -> io::Result<Identity> {
         platform::set_exact_mode(file, mode.bits)?;
     }
     match name {
-        Name::Shared => Ok(Identity::of_open(&file.metadata()?)),
+        Name::Shared => Ok(Identity::of_open(&patiently(|| file.metadata())?)),
         Name::Unique => Ok(Identity::of_name()),
     }
 }
@@ -122,17 +136,9 @@ impl PendingFile for OsPendingFile {
     }
 
     fn close(&mut self) {
-        let Some(file) = self.file.take() else {
-            return;
-        };
-        if self.identity == Identity::of_name() {
-            return;
-        }
-        // Without metadata it keeps the identity of an open file.
-        if let Ok(metadata) = file.metadata() {
-            self.identity = Identity::of_closed(&metadata);
-            register().set_identity(self.key, self.identity);
-        }
+        self.identity = self.identity_once_closed();
+        self.file = None;
+        register().set_identity(self.key, self.identity);
     }
 
     fn hold(&self) -> Option<Held> {
@@ -154,7 +160,7 @@ impl PendingFile for OsPendingFile {
             self.file = None;
             return self.renamed(Ok(()), to, &mut register);
         }
-        if !self.identity.is_at(&self.path)? {
+        if !patiently(|| self.identity.is_at(&self.path))? {
             return Err(io::Error::other("another file has taken its name"));
         }
         // Its time of change is no help here: closing may send data to a server, which changes it.
@@ -171,9 +177,12 @@ impl Drop for OsPendingFile {
             return;
         }
         let mut register = register();
-        // Compared while the file is open, so that its inode cannot serve another one.
-        remove_if_same(&self.path, self.identity);
-        register.remove(self.key);
+        // Removed while the file is open, so that its inode cannot serve another one.
+        if self.identity.remove_at(&self.path) {
+            register.remove(self.key);
+        } else {
+            register.abandon(self.key, self.identity_once_closed());
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! What is pending in this process, so that its end can remove it.
 
 use super::platform::Identity;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -39,6 +38,8 @@ struct Entry {
     path: PathBuf,
     identity: Identity,
     pid: u32,
+    /// Nobody uses the file any more, and it could not be removed.
+    abandoned: bool,
 }
 
 impl Register {
@@ -59,6 +60,7 @@ impl Register {
             path: path.to_path_buf(),
             identity,
             pid,
+            abandoned: false,
         });
         key
     }
@@ -67,6 +69,30 @@ impl Register {
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == key) {
             entry.identity = identity;
         }
+    }
+
+    /// Notes that nobody uses a file any more, which could not be removed. It is tried again before
+    /// this process makes its next file, and when it ends.
+    pub(super) fn abandon(&mut self, key: Key, identity: Identity) {
+        if !identity.outlasts_closing() {
+            self.remove(key);
+        }
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == key) {
+            entry.identity = identity;
+            entry.abandoned = true;
+        }
+    }
+
+    /// Tries again to remove what could not be removed when its owner was done with it.
+    pub(super) fn remove_abandoned(&mut self) {
+        if !self.entries.iter().any(|entry| entry.abandoned) {
+            return;
+        }
+        let pid = std::process::id();
+        self.entries.retain(|entry| {
+            let due = entry.abandoned && entry.pid == pid;
+            !(due && entry.identity.remove_at(&entry.path))
+        });
     }
 
     #[cfg(test)]
@@ -87,13 +113,6 @@ pub(super) fn register() -> MutexGuard<'static, Register> {
     REGISTER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub(super) fn remove_if_same(path: &Path, identity: Identity) {
-    if identity.is_at(path).unwrap_or(false) {
-        // Nothing is left to do about a failure; what stays is what a crash would leave.
-        let _ = fs::remove_file(path);
-    }
-}
-
 /// Removes all files of this process that are still pending; it makes no more of them.
 pub(super) fn remove_all() {
     let pid = std::process::id();
@@ -108,7 +127,7 @@ pub(super) fn remove_all() {
         };
         register.closed_by = Some(pid);
         for entry in register.entries.iter().filter(|entry| entry.pid == pid) {
-            remove_if_same(&entry.path, entry.identity);
+            entry.identity.remove_at(&entry.path);
         }
         return;
     }

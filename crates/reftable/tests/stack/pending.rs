@@ -6,6 +6,7 @@ use reftable::fs::{Fs, Mode, OsFs, PendingFile, remove_pending_files};
 use std::fs::{File, Metadata, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 use test_support::helper;
 
 const MODE: Mode = Mode {
@@ -17,12 +18,67 @@ fn create(path: &Path) -> Box<dyn PendingFile> {
     OsFs.create(path, MODE).unwrap()
 }
 
-/// Gives the file another time of change than `metadata` has, however coarse the clock is.
-fn change_later_than(path: &Path, metadata: &Metadata) {
-    let times = |metadata: &Metadata| (metadata.ctime(), metadata.ctime_nsec());
+/// Makes a file at `path`, where none is, at another time than the file of `metadata` was made,
+/// however coarse the clock is.
+fn make_later_than(path: &Path, metadata: &Metadata) {
+    let times = |metadata: &Metadata| (metadata.created().ok(), metadata.modified().unwrap());
+    File::create_new(path).unwrap();
     while times(&std::fs::metadata(path).unwrap()) == times(metadata) {
-        std::fs::set_permissions(path, Permissions::from_mode(0o640)).unwrap();
+        std::fs::remove_file(path).unwrap();
+        File::create_new(path).unwrap();
     }
+}
+
+/// What others may do to a lock that stays the same file: copying a repository by hard links,
+/// correcting permissions and touching it left the lock of a table there for good.
+#[test]
+fn closed_file_is_known_whatever_was_done_to_it() {
+    type Deed = fn(&Path);
+    let deeds: [(&str, Deed); 3] = [
+        ("link", |path| {
+            std::fs::hard_link(path, path.with_extension("copy")).unwrap();
+        }),
+        ("chmod", |path| {
+            std::fs::set_permissions(path, Permissions::from_mode(0o640)).unwrap();
+        }),
+        ("rename and back", |path| {
+            let other = path.with_extension("other");
+            std::fs::rename(path, &other).unwrap();
+            std::fs::rename(&other, path).unwrap();
+        }),
+    ];
+    for (name, deed) in deeds {
+        let dir = scratch();
+        let path = dir.path().join("table.lock");
+        let mut file = create(&path);
+        file.close();
+        let before = std::fs::metadata(&path).unwrap();
+        let times = |metadata: &Metadata| (metadata.ctime(), metadata.ctime_nsec());
+        while times(&std::fs::metadata(&path).unwrap()) == times(&before) {
+            let _ = std::fs::remove_file(path.with_extension("copy"));
+            deed(&path);
+        }
+        drop(file);
+        assert!(!path.exists(), "{name}");
+    }
+}
+
+/// Where the file system knows when a file was made, even that is no other file.
+#[test]
+fn closed_file_that_was_touched_is_known() {
+    let dir = scratch();
+    let path = dir.path().join("table.lock");
+    let mut file = create(&path);
+    file.close();
+    if std::fs::metadata(&path).unwrap().created().is_err() {
+        test_support::skip::skip("the file system does not keep when files were made");
+        return;
+    }
+    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    let touched = File::options().write(true).open(&path).unwrap();
+    touched.set_modified(hour_ago).unwrap();
+    drop(file);
+    assert!(!path.exists());
 }
 
 /// The lock of a table is closed at once, so that a long stack can be locked. Its inode can then
@@ -38,8 +94,7 @@ fn closed_file_is_told_from_another_one_with_its_inode() {
         file.close();
         let ours = std::fs::metadata(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
-        File::create_new(&path).unwrap();
-        change_later_than(&path, &ours);
+        make_later_than(&path, &ours);
         let reused = std::fs::metadata(&path).unwrap().ino() == ours.ino();
         drop(file);
         assert!(path.exists(), "the file is somebody else's");
@@ -67,8 +122,7 @@ fn helper_ends_with_a_closed_file() {
     file.close();
     let ours = std::fs::metadata(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
-    File::create_new(&path).unwrap();
-    change_later_than(&path, &ours);
+    make_later_than(&path, &ours);
     let reused = std::fs::metadata(&path).unwrap().ino() == ours.ino();
     remove_pending_files();
     std::mem::forget(file);
@@ -122,6 +176,40 @@ fn file_of_the_same_name_as_another_is_not_forgotten_with_it() {
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(7), "{output:?}");
     assert!(files(dir.path()).is_empty());
+}
+
+#[test]
+#[ignore = "helper process"]
+fn helper_cannot_unlock_at_first() {
+    let Some(args) = helper::args(helper_cannot_unlock_at_first) else {
+        return;
+    };
+    let folder = Path::new(&args["dir"]).join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let mut closed = create(&folder.join("table.lock"));
+    closed.close();
+    let files = [closed, create(&folder.join("tables.list.lock"))];
+    // For a moment the path leads nowhere, which is not to say that the locks are gone.
+    let aside = folder.with_extension("aside");
+    std::fs::rename(&folder, &aside).unwrap();
+    std::fs::write(&folder, "a file").unwrap();
+    drop(files);
+    std::fs::remove_file(&folder).unwrap();
+    std::fs::rename(&aside, &folder).unwrap();
+    assert_eq!(self::files(&folder).len(), 2);
+    remove_pending_files();
+    std::process::exit(7);
+}
+
+/// A lock that could not be removed was forgotten, and stayed when the process had ended.
+#[test]
+fn end_of_the_process_removes_what_could_not_be_removed_before() {
+    let dir = scratch();
+    let arg = ("dir", dir.path().to_str().unwrap());
+    let mut command = helper::command(helper_cannot_unlock_at_first, &[arg]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{output:?}");
+    assert_eq!(files(&dir.path().join("folder")), [""; 0]);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Systems of which std tells no more than names and lengths of files.
 
+use crate::fs::entry;
 use std::ffi::OsStr;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
@@ -48,7 +49,7 @@ impl Mark {
 
 /// A name stands for the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::fs) struct Identity;
+pub struct Identity;
 
 impl Identity {
     pub(in crate::fs) fn of_open(_metadata: &Metadata) -> Identity {
@@ -63,8 +64,13 @@ impl Identity {
         Identity
     }
 
+    /// A name can serve another file at any time.
+    pub(in crate::fs) fn outlasts_closing(self) -> bool {
+        false
+    }
+
     pub(in crate::fs) fn is_at(self, path: &Path) -> io::Result<bool> {
-        fs::symlink_metadata(path).map(|_| true)
+        entry::look(path).map(|_| true)
     }
 
     pub(in crate::fs) fn has_moved(self, _path: &Path, _to: &Path) -> bool {

@@ -1,11 +1,13 @@
 //! Unix: files have numbers, permission bits and names of any bytes.
 
+use crate::fs::entry::{self, patiently};
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// Whether several threads can read a file at an offset.
 pub(in crate::fs) const READS_AT_OFFSET: bool = true;
@@ -96,12 +98,39 @@ impl Mark {
 /// that name is no longer ours to remove or rename. Names that nobody else makes need no such
 /// care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::fs) struct Identity {
+pub struct Identity {
     /// Device and inode; `None` if the name tells enough.
     number: Option<(u64, u64)>,
-    /// When a file closed early changed last, in seconds and nanoseconds: its inode can serve
-    /// another file once somebody has removed it. The inode of an open one cannot.
-    closed: Option<(i64, i64)>,
+    /// Of a file that is closed: its inode can serve another file once somebody has removed it.
+    /// The inode of an open one cannot.
+    closed: Option<Times>,
+}
+
+/// Tells a file from a later one of the same inode, whatever else is done to the file: new links,
+/// other permissions and other owners change none of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Times {
+    /// When it was made, where the file system keeps that.
+    made: Option<SystemTime>,
+    /// When it was last written, in seconds and nanoseconds. Locks that are closed early are not
+    /// written.
+    written: (i64, i64),
+}
+
+impl Times {
+    fn of(metadata: &Metadata) -> Times {
+        Times {
+            made: metadata.created().ok(),
+            written: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+
+    fn agree(self, found: Times) -> bool {
+        match (self.made, found.made) {
+            (Some(made), Some(found)) => made == found,
+            _ => self.written == found.written,
+        }
+    }
 }
 
 impl Identity {
@@ -123,9 +152,14 @@ impl Identity {
     /// Of a file that is about to be closed.
     pub(in crate::fs) fn of_closed(metadata: &Metadata) -> Identity {
         Identity {
-            closed: Some((metadata.ctime(), metadata.ctime_nsec())),
+            closed: Some(Times::of(metadata)),
             ..Identity::of_open(metadata)
         }
+    }
+
+    /// Whether it still tells the file from others when nobody has it open any more.
+    pub(in crate::fs) fn outlasts_closing(self) -> bool {
+        self.number.is_none() || self.closed.is_some()
     }
 
     /// Whether the file at `path` is this one.
@@ -133,19 +167,19 @@ impl Identity {
         if self.number.is_none() {
             return Ok(true);
         }
-        let found = fs::symlink_metadata(path)?;
-        Ok(self
-            == match self.closed {
-                None => Identity::of_open(&found),
-                Some(_) => Identity::of_closed(&found),
-            })
+        let found = entry::look(path)?;
+        let same_number = self.number == Identity::of_open(&found).number;
+        Ok(same_number
+            && self
+                .closed
+                .is_none_or(|times| times.agree(Times::of(&found))))
     }
 
     /// Whether the file, which stood at `path` until now, has been renamed to `to`. Renaming
     /// changes it, so that only its inode counts.
     pub(in crate::fs) fn has_moved(self, path: &Path, to: &Path) -> bool {
-        let left = fs::symlink_metadata(path);
-        let arrived = fs::symlink_metadata(to).is_ok_and(|found| {
+        let left = patiently(|| entry::look(path));
+        let arrived = patiently(|| entry::look(to)).is_ok_and(|found| {
             self.number.is_none() || self.number == Identity::of_open(&found).number
         });
         left.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) && arrived
