@@ -160,8 +160,11 @@ impl PendingFile for OsPendingFile {
             self.file = None;
             return self.renamed(Ok(()), to, &mut register);
         }
-        if !patiently(|| self.identity.is_at(&self.path))? {
-            return Err(io::Error::other("another file has taken its name"));
+        match patiently(|| self.identity.is_at(&self.path)) {
+            Ok(true) => {}
+            Ok(false) => return Err(io::Error::other("another file has taken its name")),
+            // An error of the system would say that the renaming may have taken effect.
+            Err(error) => return Err(io::Error::other(error)),
         }
         // Its time of change is no help here: closing may send data to a server, which changes it.
         self.file = None;

@@ -2,6 +2,7 @@
 
 use super::Stack;
 use super::list::{LIST, encode};
+use super::reload::is_vanished;
 use crate::error::{Error, Result};
 use crate::fs::{Fs, Mode};
 use std::io;
@@ -42,7 +43,7 @@ impl Stack {
                     self.create(dir, LIST, |put| put(&list))?;
                     return fs.sync_dir(dir).map_err(Error::io("sync", dir));
                 }
-                Err(error @ Error::NotFound { .. }) => {
+                Err(error) if is_vanished(&error) => {
                     tries += 1;
                     if tries >= TRIES || self.inner.read_list()?.names == names {
                         return Err(error);

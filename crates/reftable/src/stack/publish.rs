@@ -38,7 +38,8 @@ fn no_free_name(inner: &Inner) -> Error {
 /// Puts `tables` in place of those in the range `replaced` of the list, which is `listed`. `lock`
 /// is the list's lock.
 ///
-/// Unlocks in any case. If this fails, the stack is as it was and the tables are gone.
+/// Unlocks in any case. If this fails, the stack is as it was and the tables are gone, unless nobody
+/// can tell whether the list was replaced: then they stay, and `clean` removes them if it was not.
 pub(super) fn publish(
     inner: &Inner,
     mut lock: Box<dyn PendingFile>,
@@ -103,8 +104,9 @@ struct NotReplaced {
 
 /// Renames the lock, which holds `list`, to the list.
 ///
-/// A file system on the network may report a failure of what it did, if the answer was lost. What
-/// the list says then decides.
+/// A file system on the network may report a failure of what it did, if the answer was lost, or of
+/// what it does later. If the list is the new one, it is done; else only a refusal tells that it is
+/// not.
 fn replace_list(
     inner: &Inner,
     lock: &mut dyn PendingFile,
@@ -116,13 +118,42 @@ fn replace_list(
     };
     let is_unclear = match inner.options.fs.read(path, LIST_LIMIT) {
         Ok(bytes) if bytes == list => return Ok(()),
-        Ok(_) => false,
-        Err(error) => error.kind() != io::ErrorKind::NotFound,
+        Err(unread) if unread.kind() != io::ErrorKind::NotFound => true,
+        // Another machine may see the new list already, or this one see it in a moment.
+        _ => !is_refusal(&error),
     };
     Err(NotReplaced {
         error: Error::io("rename to", path)(error),
         is_unclear,
     })
+}
+
+/// Whether the error of a rename tells that nothing was renamed, nor will be: the system, or the
+/// file system before it asked the system, did not begin.
+fn is_refusal(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        AlreadyExists, CrossesDevices, DirectoryNotEmpty, InvalidFilename, InvalidInput,
+        IsADirectory, NotADirectory, Other, OutOfMemory, PermissionDenied, QuotaExceeded,
+        ReadOnlyFilesystem, StorageFull, TooManyLinks, Unsupported,
+    };
+    matches!(
+        error.kind(),
+        AlreadyExists
+            | CrossesDevices
+            | DirectoryNotEmpty
+            | InvalidFilename
+            | InvalidInput
+            | IsADirectory
+            | NotADirectory
+            | Other
+            | OutOfMemory
+            | PermissionDenied
+            | QuotaExceeded
+            | ReadOnlyFilesystem
+            | StorageFull
+            | TooManyLinks
+            | Unsupported
+    )
 }
 
 /// A change that took effect.

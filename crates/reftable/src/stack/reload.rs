@@ -41,7 +41,17 @@ impl Inner {
     }
 
     fn read_list_bytes(&self) -> Result<Option<(Vec<u8>, Option<Held>)>> {
-        match self.options.fs.read_held(&self.list, LIST_LIMIT) {
+        let mut result = self.options.fs.read_held(&self.list, LIST_LIMIT);
+        for _ in 1..MIN_TRIES {
+            match &result {
+                // Another machine replaced it between opening and reading.
+                Err(error) if is_stale(error) => {
+                    result = self.options.fs.read_held(&self.list, LIST_LIMIT);
+                }
+                _ => break,
+            }
+        }
+        match result {
             Ok(read) => Ok(Some(read)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
@@ -86,7 +96,8 @@ impl Inner {
     ///
     /// The list may be replaced, and tables it named be removed, between reading it and opening
     /// them. Then another look is due; only if the list still names a missing table, or never
-    /// comes to rest, the table counts as lost.
+    /// comes to rest, the table counts as lost. On a network file system a table that another
+    /// machine removed may also be one whose server does not know it any more.
     pub(super) fn reload(&self) -> Result<bool> {
         self.reload_if(|current| !self.is_list_of(current))
     }
@@ -124,11 +135,14 @@ impl Inner {
                     }
                     continue;
                 }
-                Err(error @ Error::NotFound { .. }) => error,
+                Err(error) if is_vanished(&error) => error,
                 Err(error) => return Err(error),
             };
             tries += 1;
-            if self.read_list()?.names == list.names {
+            // What a server said of a file that it does not know may be the past; a name that is
+            // missing below the newest list stays so.
+            let is_final = matches!(error, Error::NotFound { .. }) || tries >= MIN_TRIES;
+            if is_final && self.read_list()?.names == list.names {
                 return Err(error);
             }
             if tries >= MIN_TRIES && fs.now().saturating_sub(start) >= PATIENCE {
@@ -157,7 +171,7 @@ impl Inner {
                         return Ok(());
                     }
                 }
-                Err(Error::NotFound { .. }) => {}
+                Err(error) if is_vanished(&error) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -220,6 +234,20 @@ impl Inner {
         }
         unchanged
     }
+}
+
+/// Whether a table has been removed since the list was read.
+pub(super) fn is_vanished(error: &Error) -> bool {
+    match error {
+        Error::NotFound { .. } => true,
+        Error::Io { source, .. } => is_stale(source),
+        _ => false,
+    }
+}
+
+/// Whether a server does not know a file any more that it knew when the file was opened.
+fn is_stale(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::StaleNetworkFileHandle
 }
 
 /// The folder, independent of the process's current one.

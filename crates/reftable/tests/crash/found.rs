@@ -4,9 +4,9 @@ use crate::crash_support::{
     DIR, LIST, add, files, is_after_commit_point, names, open, stray_files, view_of,
 };
 use fault_fs::{Action, Fault, FaultFs, Operation, SurvivingBytes, Survivors};
-use std::path::Path;
-
-const EIO: i32 = 5;
+use libc::{EACCES, EDQUOT, EIO, ENOENT, ENOSPC, EROFS, ESTALE, ETIMEDOUT};
+use reftable::Stack;
+use std::path::{Path, PathBuf};
 
 /// Of the changes of names since the last sync only the removals got to the disk.
 fn later_names_only(fs: &FaultFs) -> FaultFs {
@@ -101,4 +101,51 @@ fn tables_stay_while_nobody_can_say_whether_they_are_listed() {
     lie_about_the_commit(&fs, true);
     assert!(add(&stack, "refs/a").is_err());
     assert_eq!(names(&view_of(&fs.after_kill())), ["refs/a"]);
+}
+
+/// The rename was under way when the file system gave up, and took effect later: the list named
+/// tables that had been removed.
+#[test]
+fn tables_stay_while_the_rename_of_the_list_may_still_take_effect() {
+    for code in [EIO, ENOENT, ESTALE, ETIMEDOUT] {
+        let fs = FaultFs::new(Path::new(DIR));
+        let stack = open(&fs).unwrap();
+        add(&stack, "refs/a").unwrap();
+        let failed = commit_with_rename_error(&fs, &stack, code);
+        assert_eq!(failed.len(), 1, "{code}");
+        let name = failed[0].file_name().unwrap().to_str().unwrap();
+        let later = fs.after_kill();
+        later
+            .put(Path::new(LIST), format!("{name}\n").as_bytes())
+            .unwrap();
+        assert_eq!(names(&view_of(&later)), ["refs/a", "refs/b"], "{code}");
+
+        // It never did: the table goes once the stack is past it.
+        add(&stack, "refs/c").unwrap();
+        stack.clean().unwrap();
+        assert_eq!(stray_files(&fs).len(), 0, "{code}");
+        assert_eq!(names(&view_of(&fs)), ["refs/a", "refs/c"], "{code}");
+    }
+}
+
+#[test]
+fn tables_go_when_the_rename_of_the_list_is_refused() {
+    for code in [EACCES, EDQUOT, ENOSPC, EROFS] {
+        let fs = FaultFs::new(Path::new(DIR));
+        let stack = open(&fs).unwrap();
+        add(&stack, "refs/a").unwrap();
+        let left = commit_with_rename_error(&fs, &stack, code);
+        assert_eq!(left.len(), 0, "{code}: {left:?}");
+    }
+}
+
+/// What is left, besides the list and its tables, of a commit whose last rename failed so.
+fn commit_with_rename_error(fs: &FaultFs, stack: &Stack, code: i32) -> Vec<PathBuf> {
+    fs.inject(move |operation| {
+        let is_commit = operation.action == Action::Persist && operation.path == Path::new(LIST);
+        is_commit.then_some(Fault::Error(code))
+    });
+    assert!(add(stack, "refs/b").is_err(), "{code}");
+    fs.clear();
+    stray_files(fs).into_iter().collect()
 }

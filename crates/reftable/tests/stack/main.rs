@@ -32,4 +32,5 @@ mod reload;
 mod small_files;
 mod stack_support;
 mod stale_locks;
+mod stale_tables;
 mod views;
