@@ -3,6 +3,7 @@
 #include "../scratch.h"
 #include "reftable-git.h"
 #include "transactions.h"
+#include <sys/resource.h>
 
 static void null_is_misuse_and_freeing_it_is_not(void)
 {
@@ -475,6 +476,47 @@ static void files_have_the_permissions_that_the_options_say(void)
 	reftable_stack_destroy(stack);
 }
 
+static int hundreds_of_refs(struct reftable_writer *writer, void *arg)
+{
+	uint64_t index = *(uint64_t *)arg;
+	int i, err = reftable_writer_set_limits(writer, index, index);
+
+	for (i = 0; !err && i < 400; i++) {
+		char name[32];
+		struct reftable_ref_record ref = a_ref(name, index, (uint8_t)i);
+
+		snprintf(name, sizeof(name), "refs/heads/%d-%06d", (int)index, i);
+		err = reftable_writer_add_ref(writer, &ref);
+	}
+	return err;
+}
+
+/* The disk was full after the commit: a ref that was there was reported as not written. */
+static void a_commit_is_no_failure_because_the_compaction_after_it_fails(void)
+{
+	const char *dir = scratch_dir();
+	struct reftable_stack *stack = open_stack(dir, NULL);
+	struct rlimit before, limit;
+	uint64_t index = 1;
+
+	CHECK_INT(reftable_stack_add(stack, hundreds_of_refs, &index, 0), 0);
+	CHECK_INT(reftable_stack_compaction_stats(stack)->failures, 0);
+	/* A table of this kind can be written, two in one cannot. */
+	REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+	REQUIRE(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	limit = before;
+	limit.rlim_cur = 20 << 10;
+	REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	index = 2;
+	CHECK_INT(reftable_stack_add(stack, hundreds_of_refs, &index, 0), 0);
+	REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+	CHECK_INT(reftable_stack_compaction_stats(stack)->failures, 1);
+	CHECK_INT(entries_with(dir, ".ref"), 2);
+	CHECK_INT(value_of(stack, "refs/heads/2-000007"), 7);
+	CHECK(is_tidy(dir));
+	reftable_stack_destroy(stack);
+}
+
 int main(int argc, char **argv)
 {
 	TESTS_BEGIN(argc, argv);
@@ -495,5 +537,6 @@ int main(int argc, char **argv)
 	RUN(a_list_that_was_cut_short_is_refused);
 	RUN(a_check_reports_odd_names);
 	RUN(files_have_the_permissions_that_the_options_say);
+	RUN(a_commit_is_no_failure_because_the_compaction_after_it_fails);
 	return TESTS_END();
 }

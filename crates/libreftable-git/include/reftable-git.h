@@ -1248,8 +1248,9 @@ int reftable_addition_add(struct reftable_addition *add,
  * Makes the tables that were added part of the stack, releases the lock, and compacts the stack if
  * that is due and the options do not forbid it.
  *
- * Returns 0, also if nothing was added or all is committed already. On failure, as
- * REFTABLE_IO_ERROR, the stack is what it was, unless only loading or compacting the new one failed.
+ * Returns 0, also if nothing was added or all is committed already, and if the compaction that
+ * follows fails, which is counted; see reftable_stack_compaction_stats. On failure, as
+ * REFTABLE_IO_ERROR, the stack is what it was, unless only loading the new one failed.
  * REFTABLE_API_ERROR for NULL and from within write_table.
  */
 int reftable_addition_commit(struct reftable_addition *add);

@@ -71,13 +71,11 @@ impl OpenAddition {
         let changed = self.stack.stack.generation() != before;
         self.stack.settle();
         committed?;
-        match changed {
-            false => Ok(0),
-            true => {
-                let compacted = self.writing.compact_after_commit(&self.stack);
-                self.stack.settled(compacted)
-            }
+        if changed {
+            self.writing.compact_after_commit(&self.stack);
+            self.stack.settle();
         }
+        Ok(0)
     }
 }
 
@@ -144,8 +142,9 @@ pub unsafe extern "C" fn reftable_addition_add(
 /// Makes the tables that were added part of the stack, releases the lock, and compacts the stack if
 /// that is due and the options do not forbid it.
 ///
-/// Returns 0, also if nothing was added or all is committed already. On failure, as
-/// REFTABLE_IO_ERROR, the stack is what it was, unless only loading or compacting the new one failed.
+/// Returns 0, also if nothing was added or all is committed already, and if the compaction that
+/// follows fails, which is counted; see reftable_stack_compaction_stats. On failure, as
+/// REFTABLE_IO_ERROR, the stack is what it was, unless only loading the new one failed.
 /// REFTABLE_API_ERROR for NULL and from within write_table.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_addition_commit(add: *mut reftable_addition) -> c_int {
