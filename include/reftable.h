@@ -450,6 +450,14 @@ void reftable_set_alloc(void *(*alloc)(size_t size),
 void reftable_set_durability(int on);
 
 /**
+ * Whether tables are mapped into memory from now on, where the file system is one of this machine:
+ * nonzero for yes, which is the default, 0 for no. Somebody who cuts a mapped table short ends the
+ * process by a signal; one that is read gives REFTABLE_IO_ERROR. Stands above the environment
+ * variable REFTABLE_MMAP, with which users say the same by 0. An extension of this library.
+ */
+void reftable_set_mapping(int on);
+
+/**
  * Returns the version of the library in use, as in "1.2.3"; compare with REFTABLE_VERSION. Never
  * freed by the caller. An extension of this library.
  */

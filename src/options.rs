@@ -1,10 +1,11 @@
 //! How tables are written, and what holds for the whole process.
 
+use reftable::fs::Mapping;
 use reftable::hash::HashId;
 use reftable::table::{DEFAULT_BLOCK_SIZE, DEFAULT_RESTART_INTERVAL};
 use reftable::{Durability, StackOptions, WriteOptions};
 use reftable_capi::guard::guard;
-use reftable_capi::{alloc, layout};
+use reftable_capi::{alloc, layout, mapping};
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::{AtomicI8, Ordering};
 use std::time::Duration;
@@ -107,6 +108,20 @@ pub extern "C" fn reftable_set_alloc(
 pub extern "C" fn reftable_set_durability(on: c_int) {
     guard((), || {
         DURABILITY.store(i8::from(on != 0), Ordering::Relaxed)
+    });
+}
+
+/// Whether tables are mapped into memory from now on, where the file system is one of this machine:
+/// nonzero for yes, which is the default, 0 for no. Somebody who cuts a mapped table short ends the
+/// process by a signal; one that is read gives REFTABLE_IO_ERROR. Stands above the environment
+/// variable REFTABLE_MMAP, with which users say the same by 0. An extension of this library.
+#[unsafe(no_mangle)]
+pub extern "C" fn reftable_set_mapping(on: c_int) {
+    guard((), || {
+        mapping::choose(match on {
+            0 => Mapping::Never,
+            _ => Mapping::Local,
+        });
     });
 }
 

@@ -14,7 +14,9 @@ use reftable_capi::counts::Count;
 use reftable_capi::error::{LOCK, Misuse};
 use reftable_capi::guard::guard;
 use reftable_capi::handle::{self, Handle, given};
-use reftable_capi::{borrowed, compaction_counts, entered, free, name, path, put, put_new, shared};
+use reftable_capi::{
+    borrowed, compaction_counts, entered, free, mapping, name, path, put, put_new, shared,
+};
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::null_mut;
@@ -175,6 +177,7 @@ pub unsafe extern "C" fn reftable_new_stack(
         let dir = path!(dir)?;
         let options = config.stack().ok_or(Misuse)?;
         clean_up_at_exit();
+        mapping::obey_environment();
         Ok(put_new!(out, OpenStack::new(Stack::open(dir, options)?))?)
     })
 }

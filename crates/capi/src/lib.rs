@@ -55,6 +55,7 @@ pub mod error;
 pub mod guard;
 pub mod handle;
 pub mod held_table;
+pub mod mapping;
 pub mod name;
 pub mod shape;
 pub mod source;

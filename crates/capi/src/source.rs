@@ -6,6 +6,7 @@ use crate::callback::{BlockCalls, ForeignSource, ReadFailure};
 use crate::error::{Code, IO, Interface, Misuse, status};
 use crate::guard::guard;
 use crate::handle::{self, Handle};
+use crate::mapping;
 use crate::shape::Zeroed;
 use reftable::table::{BlockSource, FileSource};
 use std::ffi::{c_int, c_void};
@@ -199,6 +200,7 @@ impl Handle for OpenFile {
 ///
 /// If that fails.
 pub fn open_file(path: &Path) -> io::Result<*mut c_void> {
+    mapping::obey_environment();
     Ok(handle::make::<OpenFile>(Arc::new(FileSource::open(path)?)).cast())
 }
 

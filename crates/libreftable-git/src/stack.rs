@@ -15,7 +15,7 @@ use reftable_capi::counts::Count;
 use reftable_capi::error::Misuse;
 use reftable_capi::guard::guard;
 use reftable_capi::handle::{self, Handle, given};
-use reftable_capi::{borrowed, compaction_counts, free, name, shared};
+use reftable_capi::{borrowed, compaction_counts, free, mapping, name, shared};
 use std::cell::Cell;
 use std::ffi::{c_char, c_int};
 use std::path::Path;
@@ -184,6 +184,7 @@ pub(super) fn stack_of(st: *mut reftable_stack) -> Result<Rc<OpenStack>, Misuse>
 
 /// Opens a stack for C.
 pub(super) fn open(dir: &Path, settings: Settings) -> CoreResult<OwnedStack> {
+    mapping::obey_environment();
     let stack = Stack::open(dir, settings.stack());
     if let (Err(_), Some(on_reload)) = (&stack, &settings.on_reload) {
         on_reload.tell();

@@ -2,6 +2,7 @@
 
 use crate::out::Color;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use reftable::fs::Mapping;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -25,8 +26,21 @@ pub(crate) struct Cli {
     /// When to use colours.
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub(crate) color: Color,
+    /// Read tables instead of mapping them: slower, but nobody who cuts one ends the command. The
+    /// same as REFTABLE_MMAP=0.
+    #[arg(long, global = true)]
+    pub(crate) no_mmap: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    pub(crate) fn mapping(&self) -> Mapping {
+        match self.no_mmap {
+            true => Mapping::Never,
+            false => Mapping::from_env(),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

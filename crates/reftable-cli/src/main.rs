@@ -37,6 +37,7 @@ fn main() -> ExitCode {
     let handler = interrupt::clean_up_on_signals();
     let cli = Cli::parse();
     let mut out = Out::new(cli.color);
+    reftable::fs::set_mapping(cli.mapping());
     let result = match handler {
         Ok(()) => run(cli.command, &mut out),
         Err(error) => Err(Failure::message(format!("cannot handle signals: {error}"))),

@@ -152,6 +152,7 @@ pub unsafe extern "C" fn reftable_reader_min_update_index(r: *mut reftable_reade
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reftable_reader_print_blocks(tablename: *const c_char) -> c_int {
     status(|| {
+        reftable_capi::mapping::obey_environment();
         let table = Table::open_file(path!(tablename)?)?;
         let mut text = format!("header:\n  block_size: {}\n", table.block_size());
         let mut blocks = TableBlocks::new(Arc::new(table));

@@ -7,6 +7,7 @@
 
 mod entry;
 mod held;
+mod mapping;
 mod os;
 mod pending;
 mod platform;
@@ -14,6 +15,7 @@ mod register;
 mod source;
 
 pub use held::hold;
+pub use mapping::{Mapping, set_mapping};
 pub use os::{OsFs, remove_pending_files};
 pub use platform::Identity;
 pub(crate) use platform::file_name;

@@ -1,7 +1,8 @@
 //! Where the bytes of a table come from.
 
+use super::mapping;
 use super::os::regular_len;
-use super::platform::{self, READS_AT_OFFSET, open_without_waiting, read_at};
+use super::platform::{READS_AT_OFFSET, open_without_waiting, read_at};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use std::fmt::Debug;
@@ -116,7 +117,7 @@ impl FileSource {
 
     /// Maps the file and closes it; `None` if it cannot be mapped or has been cut.
     fn map(&self) -> Option<Bytes> {
-        let mapped = platform::map(self.open_file().as_ref()?).ok()?;
+        let mapped = mapping::map(self.open_file().as_ref()?).ok()?;
         let whole = Bytes::from_owner(mapped);
         if (whole.len() as u64) < self.len {
             return None;
@@ -177,6 +178,7 @@ fn read_whole(mut file: &File, bytes: &mut [u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Mapping, set_mapping};
     use super::*;
     use std::io::Write;
 
@@ -196,5 +198,21 @@ mod tests {
             let error = source.read(30_000, 100).unwrap_err();
             assert!(matches!(error, Error::Io { op: "read", .. }), "{error}");
         }
+    }
+
+    /// A mapped table that somebody cut killed the process at the next look.
+    #[test]
+    fn a_file_that_must_not_be_mapped_can_be_cut_in_use() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&[7; 40_000]).unwrap();
+        set_mapping(Mapping::Never);
+        let source = FileSource::open(file.path()).unwrap();
+        source.expect_scan();
+        assert_eq!(source.read(30_000, 100).unwrap(), [7; 100][..]);
+        assert!(source.whole().is_none());
+        set_mapping(Mapping::Local);
+        file.as_file().set_len(20_000).unwrap();
+        let error = source.read(30_000, 100).unwrap_err();
+        assert!(matches!(error, Error::Io { op: "read", .. }), "{error}");
     }
 }

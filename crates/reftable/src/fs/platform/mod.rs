@@ -2,12 +2,14 @@
 //!
 //! `unix` and `other` have the same functions; one of them is compiled.
 
+mod local;
 mod mmap;
 #[cfg(not(unix))]
 mod other;
 #[cfg(unix)]
 mod unix;
 
+pub(super) use local::is_local;
 pub(super) use mmap::map;
 #[cfg(not(unix))]
 use other as system;
