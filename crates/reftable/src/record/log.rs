@@ -46,6 +46,16 @@ pub struct LogUpdate<'a> {
     pub message: &'a [u8],
 }
 
+impl LogUpdate<'_> {
+    /// Whether this is no entry but the mark that a reflog exists: both ids are zero. git writes
+    /// one for a reflog without entries, and readers of entries pass it over (format section 16.5).
+    /// The other fields do not matter; a compaction by git adds a newline to the message.
+    pub fn is_marker(&self) -> bool {
+        let mut bytes = self.old_id.iter().chain(self.new_id);
+        bytes.all(|&byte| byte == 0)
+    }
+}
+
 /// A log record that owns its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRecordBuf {

@@ -3,7 +3,7 @@
 use super::View;
 use crate::error::Result;
 use crate::merged::MergedLogIter;
-use crate::record::{LogRecord, LogRecordBuf, LogUpdate, LogValue};
+use crate::record::{LogRecord, LogRecordBuf, LogValue};
 use std::iter::{FusedIterator, Rev};
 use std::ops::ControlFlow;
 use std::vec;
@@ -18,22 +18,9 @@ pub struct Logs {
 /// The entries of one reflog, oldest first.
 pub type OldestFirst = Rev<vec::IntoIter<LogRecordBuf>>;
 
-/// Whether a record only says that there is a reflog: git writes an entry of nothing but zeros
-/// for one without entries (format section 16.5).
+/// Whether a record only says that there is a reflog.
 fn is_marker(record: &LogRecord<'_>) -> bool {
-    let zero = |id: &[u8]| id.iter().all(|&byte| byte == 0);
-    match record.value {
-        LogValue::Update(LogUpdate {
-            old_id,
-            new_id,
-            name: b"",
-            email: b"",
-            time: 0,
-            tz_offset: 0,
-            message: b"",
-        }) => zero(old_id) && zero(new_id),
-        _ => false,
-    }
+    matches!(record.value, LogValue::Update(update) if update.is_marker())
 }
 
 impl View {
