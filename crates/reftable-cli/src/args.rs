@@ -18,8 +18,10 @@ Exit status:
 
 /// Look into, check and repair git's reftable storage.
 ///
-/// PATH is a table (a .ref file), the folder of a stack (reftable/), a git directory, or a path in
-/// a work tree; the current folder if none is given. Commands that read write nothing.
+/// PATH is a table (a .ref file), the folder of a stack (reftable/), a git directory, a .git file, a
+/// snapshot, or a folder in a work tree; the current folder if none is given. To commands about
+/// stacks a repository means all its stacks, those of linked worktrees too, unless --stack names
+/// one. Commands that read write nothing.
 #[derive(Debug, Parser)]
 #[command(name = "reftable", version, after_help = STATUSES, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -63,6 +65,14 @@ pub(crate) enum Command {
     Export(Export),
     #[command(hide = true)]
     Generate(Generate),
+}
+
+/// Which stacks of a repository.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Which {
+    /// Only this stack of a repository: main-worktree, or worktrees/NAME of a linked worktree.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stack: Option<OsString>,
 }
 
 /// List refs, one a line: "ID NAME", or "ref: TARGET NAME" for symbolic refs.
@@ -157,6 +167,8 @@ pub(crate) struct Stat {
     /// One JSON object for each table and stack.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) which: Which,
 }
 
 /// Show every record of a table, with its offset.
@@ -179,13 +191,17 @@ pub(crate) struct Dump {
     /// One JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) which: Which,
 }
 
 /// Check everything in tables and stacks.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Prints one finding a line: severity, file, offset, rule. Exits with 0 if there is none beyond
-notes, with 1 if there are warnings, with 3 if there are errors.
+Prints one finding a line: severity, file, offset, rule, and where `git refs verify` reports the
+same, git's message id. Exits with 0 if there is none beyond notes, with 1 if there are warnings,
+with 3 if there are errors. The stacks of a repository that were looked at are named on standard
+error.
 
 Examples:
   reftable verify
@@ -201,6 +217,8 @@ pub(crate) struct Verify {
     /// Do not show progress, which is shown on a terminal only.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) which: Which,
 }
 
 /// Merge tables, and drop old reflog entries if asked to.
@@ -225,6 +243,8 @@ pub(crate) struct Compact {
     /// Drop reflog entries with a smaller update index.
     #[arg(long, value_name = "INDEX", requires = "all")]
     pub(crate) expire_below: Option<u64>,
+    #[command(flatten)]
+    pub(crate) which: Which,
 }
 
 /// Remove files that no list names: what crashes left behind.
@@ -239,16 +259,21 @@ pub(crate) struct Clean {
     /// Folder or repository; of the latter also the stacks of linked worktrees.
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) which: Which,
 }
 
 /// Print one digest over all refs, to prove that two stores are equal.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The digest is the SHA-256 of what `reftable ls` prints; with --logs, of that and of all reflog
-entries as `reftable log --raw` prints them, each after the name of its ref and a blank.
+The digest begins with its version, v2. It is the SHA-256 of all names and values of refs, and
+with --logs of all reflogs, each with its length before it, so that no two stores have the same one
+because of odd names. A repository has that of all its stacks, which are named on standard error if
+there are several. What tags peel to, layout and update indexes do not count.
 
 Examples:
   reftable hash
+  reftable hash --stack main-worktree
   test $(reftable hash a.git) = $(reftable hash b.git)")]
 pub(crate) struct Hash {
     /// Table, folder or repository.
@@ -257,13 +282,17 @@ pub(crate) struct Hash {
     /// Include the reflogs.
     #[arg(long)]
     pub(crate) logs: bool,
+    #[command(flatten)]
+    pub(crate) which: Which,
 }
 
 /// Show the refs that differ between two stores, or that changed since an update index.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Lines begin with '-' (only in OLD), '+' (only in NEW) or '~' (another value). Exits with 1 if
-anything differs.
+Lines begin with '-' (only in OLD), '+' (only in NEW) or '~' (another value). Refs of a linked
+worktree are named worktrees/NAME/REF. --since looks at the stack that all worktrees share, or the
+one that --stack names: update indexes count in each stack for itself. Exits with 1 if anything
+differs.
 
 Examples:
   reftable diff backup.git project.git
@@ -284,6 +313,8 @@ pub(crate) struct Diff {
     /// One JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) which: Which,
 }
 
 /// Copy the stacks as they are at one moment, while others may write.
@@ -302,6 +333,8 @@ pub(crate) struct Snapshot {
     /// Folder or repository.
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) which: Which,
 }
 
 /// Print what changes as it changes.
@@ -335,9 +368,11 @@ pub(crate) struct Watch {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A lock carries no owner. Without --force it is removed only with proof that nobody needs it: it is
-older than --older-than, and no process of this machine has any file of the folder open. That takes
-the right to look at all processes (Linux, mostly root); and processes of other machines cannot be
-seen. Locks that stay are printed with their age, and the exit status is 4.
+older than --older-than, and no process of this machine has any file of the folder open or mapped,
+by whatever path. That takes the right to look at all processes (Linux, mostly root): one that
+cannot be inspected counts as an owner. From within a container, and on network file systems, others
+cannot be seen: there it takes --force. Locks that stay are printed with their age, and the exit
+status is 4.
 
 Examples:
   reftable unlock --dry-run
@@ -356,6 +391,8 @@ pub(crate) struct Unlock {
     /// Seconds that a lock must be old.
     #[arg(long, value_name = "SECONDS", default_value_t = crate::unlock::LEAST_AGE)]
     pub(crate) older_than: u64,
+    #[command(flatten)]
+    pub(crate) which: Which,
 }
 
 /// Bring damaged stacks back to a state that git reads.
@@ -427,9 +464,10 @@ pub(crate) enum ObjectFormat {
 /// Write refs as git's files have them, or as text.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-packed-refs has no place for symbolic refs and root refs such as HEAD; those left out are told, and
-the exit status is 1. files writes packed-refs, the other refs as files, and logs/ into the folder
---output.
+packed-refs has no place for symbolic refs and root refs such as HEAD, which are named on standard
+error. files writes packed-refs, the other refs as files, and logs/ into the folder --output, and
+worktrees/NAME/ for linked worktrees; the other forms have the refs that PATH sees. Refs
+that git refuses for their names or targets are left out and told, and the exit status is 1.
 
 Examples:
   reftable export > packed-refs
@@ -448,6 +486,8 @@ pub(crate) struct Export {
     /// Do not show progress, which is shown on a terminal only.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) which: Which,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -2,14 +2,15 @@
 
 use crate::args::Compact;
 use crate::failure::Failure;
-use crate::out::Out;
-use crate::target::stacks;
+use crate::out::{Out, shown_path};
+use crate::places::Places;
+use crate::retry::retrying;
 use reftable::{LogExpiry, Stack};
 
 pub(crate) fn run(args: &Compact, out: &mut Out) -> Result<u8, Failure> {
-    let (places, options) = stacks(&args.path)?;
-    for place in places {
-        let stack = Stack::open(&place.dir, options.clone())?;
+    let places = Places::of(&args.path, &args.which)?;
+    for place in &places.stacks {
+        let stack = places.open(place)?;
         let before = size(&stack);
         if args.all {
             let expires = args.expire_before.is_some() || args.expire_below.is_some();
@@ -17,12 +18,12 @@ pub(crate) fn run(args: &Compact, out: &mut Out) -> Result<u8, Failure> {
                 time: args.expire_before.unwrap_or_default(),
                 min_update_index: args.expire_below.unwrap_or_default(),
             };
-            stack.compact_all(expires.then_some(expiry))?;
+            retrying(&stack, || stack.compact_all(expires.then_some(expiry)))?;
         } else {
-            stack.auto_compact()?;
+            retrying(&stack, || stack.auto_compact())?;
         }
         let after = size(&stack);
-        let dir = place.dir.display();
+        let dir = shown_path(&place.dir);
         let ((tables, bytes), (less_tables, less_bytes)) = (before, after);
         out.text(format_args!(
             "{dir}: {tables} tables, {bytes} bytes -> {less_tables} tables, {less_bytes} bytes"

@@ -5,22 +5,23 @@ use crate::failure::Failure;
 use crate::json;
 use crate::log::put_raw;
 use crate::out::{Out, shown};
-use crate::target::{Place, stacks};
 use reftable::hex::hex;
+use crate::places::Places;
+use crate::target::Place;
 use reftable::inspect::{BlockInfo, Content, Part, RecordInfo, walk};
-use reftable::{LogRecord, LogValue, RefRecord, RefValue, Stack, Table};
+use reftable::{LogRecord, LogValue, RefRecord, RefValue, Table};
 use serde_json::{Value, json};
 use std::io;
 use std::sync::Arc;
 
 pub(crate) fn run(args: &Dump, out: &mut Out) -> Result<u8, Failure> {
-    if let Place::File(path) = Place::of(&args.path) {
+    if let Place::File(path) = Place::of(&args.path)? {
         dump(&Arc::new(Table::open_file(path)?), args, out)?;
         return Ok(0);
     }
-    let (places, options) = stacks(&args.path)?;
-    for place in places {
-        let stack = Stack::open(&place.dir, options.clone())?;
+    let places = Places::of(&args.path, &args.which)?;
+    for place in &places.stacks {
+        let stack = places.open(place)?;
         for table in stack.merged().tables() {
             dump(table, args, out)?;
         }

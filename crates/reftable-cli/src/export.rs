@@ -76,7 +76,10 @@ pub(crate) fn run(args: &Export, out: &mut Out) -> Result<u8, Failure> {
     bar.finish_and_clear();
     let mut errors = io::stderr().lock();
     for name in &report.left_out {
-        let _ = writeln!(errors, "left out: {}", shown(name));
+        let _ = writeln!(errors, "left out: {} (no place in this form)", shown(name));
+    }
+    for name in &report.refused {
+        let _ = writeln!(errors, "left out: {} (git refuses it)", shown(name));
     }
     for name in &report.case_conflicts {
         let _ = writeln!(
@@ -85,7 +88,7 @@ pub(crate) fn run(args: &Export, out: &mut Out) -> Result<u8, Failure> {
             shown(name)
         );
     }
-    match report.left_out.is_empty() {
+    match report.refused.is_empty() {
         true => Ok(0),
         false => Ok(NO),
     }

@@ -1,11 +1,14 @@
 //! Why a command failed, and the exit status that tells.
 
+use crate::out::shown;
 use reftable::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// The answer is no.
 pub(crate) const NO: u8 = 1;
+/// Wrong usage.
+const USAGE: u8 = 2;
 /// Bytes on disk are damaged.
 pub(crate) const DAMAGED: u8 = 3;
 /// Somebody else holds a lock or was faster.
@@ -42,6 +45,11 @@ impl Failure {
         Failure::Other(text.into(), FAILED)
     }
 
+    /// Wrong usage, in words.
+    pub(crate) fn usage(text: impl Into<String>) -> Failure {
+        Failure::Other(text.into(), USAGE)
+    }
+
     /// The answer is no, in words.
     pub(crate) fn no(text: impl Into<String>) -> Failure {
         Failure::Other(text.into(), NO)
@@ -62,7 +70,7 @@ impl Failure {
             Failure::Other(text, status) => (text.clone(), *status),
         };
         // Nothing is left to do if that fails too.
-        let _ = writeln!(io::stderr(), "reftable: {text}");
+        let _ = writeln!(io::stderr(), "reftable: {}", shown(text.as_bytes()));
         ExitCode::from(status)
     }
 }

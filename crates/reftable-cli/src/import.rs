@@ -2,12 +2,14 @@
 
 use crate::args::{Import, ObjectFormat};
 use crate::failure::{Failure, NO};
-use crate::out::Out;
-use crate::target::{StackPlace, options};
+use crate::out::{Out, shown, shown_path};
+use crate::places::StackPlace;
+use crate::target::options;
 use indicatif::{ProgressBar, ProgressStyle};
 use reftable::convert::{ImportReport, import_files, import_text};
-use reftable::repository::RefStorage;
+use reftable::repository::{RefStorage, is_gitfile};
 use reftable::{HashId, Stack};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -17,7 +19,7 @@ const STEP: u64 = 1000;
 
 pub(crate) fn run(args: &Import, out: &mut Out) -> Result<u8, Failure> {
     // A pipe is a text too.
-    let is_folder = |path: &Path| path.is_dir() || !path.exists();
+    let is_folder = |path: &Path| path.is_dir() || is_gitfile(path) || !path.exists();
     let is_text = args.source == Path::new("-") || !is_folder(&args.source);
     let storage = match is_text {
         true => None,
@@ -96,10 +98,13 @@ fn from_files(args: &Import, storage: &RefStorage, out: &mut Out) -> Result<u8, 
 /// Prints what was done; the exit status.
 fn finish(report: &ImportReport, dir: &Path, out: &mut Out) -> Result<u8, Failure> {
     for problem in &report.problems {
-        out.text(format_args!("not taken over: {problem}"))?;
+        out.text(format_args!(
+            "not taken over: {}",
+            shown(problem.as_bytes())
+        ))?;
     }
     let (refs, logs, entries) = (report.refs, report.logs, report.log_entries);
-    let dir = dir.display();
+    let dir = shown_path(dir);
     out.text(format_args!(
         "{dir}: {refs} refs, {logs} reflogs of {entries} entries"
     ))?;
@@ -110,14 +115,13 @@ fn finish(report: &ImportReport, dir: &Path, out: &mut Out) -> Result<u8, Failur
 }
 
 /// The git directory and those of linked worktrees with their names.
-fn git_dirs(common: &Path) -> io::Result<Vec<(Option<String>, PathBuf)>> {
+fn git_dirs(common: &Path) -> io::Result<Vec<(Option<OsString>, PathBuf)>> {
     let mut dirs = vec![(None, common.to_path_buf())];
     match fs::read_dir(common.join("worktrees")) {
         Ok(entries) => {
             for entry in entries {
                 let entry = entry?;
-                let name = entry.file_name().to_string_lossy().into_owned();
-                dirs.push((Some(name), entry.path()));
+                dirs.push((Some(entry.file_name()), entry.path()));
             }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -127,7 +131,7 @@ fn git_dirs(common: &Path) -> io::Result<Vec<(Option<String>, PathBuf)>> {
     Ok(dirs)
 }
 
-fn make_stack(dir: &Path, worktree: Option<String>, hash: HashId) -> Result<Stack, Failure> {
+fn make_stack(dir: &Path, worktree: Option<OsString>, hash: HashId) -> Result<Stack, Failure> {
     let dir = StackPlace {
         worktree,
         dir: PathBuf::new(),

@@ -49,7 +49,7 @@ fn print(record: &LogRecord<'_>, number: usize, args: &Log, out: &mut Out) -> io
     if args.raw {
         let mut line = Vec::new();
         put_raw(&mut line, entry);
-        return out.line(&[&line]);
+        return out.raw_line(&line);
     }
     let id = hex(entry.new_id);
     let id = out.paint(33, id.get(..SHORT).unwrap_or(&id));
@@ -66,13 +66,24 @@ pub(crate) fn put_raw(line: &mut Vec<u8>, entry: &LogUpdate<'_>) {
     line.push(b' ');
     put_hex(line, entry.new_id);
     line.push(b' ');
-    line.extend_from_slice(entry.name);
+    put_flat(line, entry.name);
     line.extend_from_slice(b" <");
-    line.extend_from_slice(entry.email);
+    put_flat(line, entry.email);
     let (sign, zone) = match entry.tz_offset {
         minus if minus < 0 => ('-', minus.unsigned_abs()),
         plus => ('+', plus.unsigned_abs()),
     };
     line.extend_from_slice(format!("> {} {sign}{zone:04}\t", entry.time).as_bytes());
-    line.extend_from_slice(entry.message.strip_suffix(b"\n").unwrap_or(entry.message));
+    put_flat(
+        line,
+        entry.message.strip_suffix(b"\n").unwrap_or(entry.message),
+    );
+}
+
+/// Appends a text in one line: line breaks become blanks, as in git's files.
+fn put_flat(line: &mut Vec<u8>, text: &[u8]) {
+    line.extend(text.iter().map(|byte| match byte {
+        b'\n' | b'\r' => b' ',
+        other => *other,
+    }));
 }

@@ -1,9 +1,9 @@
 //! `reftable repair`
 
-use crate::args::{Repair, Unlock};
+use crate::args::{Repair, Unlock, Which};
 use crate::failure::{DAMAGED, Failure};
 use crate::out::Out;
-use crate::target::stacks;
+use crate::places::stacks;
 use crate::unlock;
 use reftable::repair::{Outcome, RepairReport, repair_stack};
 use std::io;
@@ -18,6 +18,7 @@ pub(crate) fn run(args: &Repair, out: &mut Out) -> Result<u8, Failure> {
             force: args.force,
             dry_run: args.dry_run,
             older_than: unlock::LEAST_AGE,
+            which: Which::default(),
         };
         unlock::unlock(&place.dir, &locks, out)?;
         let report = repair_stack(&place.dir, &options, args.dry_run)?;

@@ -2,13 +2,16 @@
 
 use crate::args::Snapshot;
 use crate::failure::Failure;
-use crate::out::Out;
-use crate::target::stacks;
-use reftable::Stack;
+use crate::out::{Out, shown_path};
+use crate::places::Places;
 use std::fs;
 
 pub(crate) fn run(args: &Snapshot, out: &mut Out) -> Result<u8, Failure> {
-    let (places, options) = stacks(&args.path)?;
+    let places = Places::of(&args.path, &args.which)?;
+    // Before anything is made: a repository without its stack gives no copy.
+    for place in &places.stacks {
+        places.open(place)?;
+    }
     let failed = |error| Failure::message(format!("cannot use {}: {error}", args.dir.display()));
     fs::create_dir_all(&args.dir).map_err(failed)?;
     if fs::read_dir(&args.dir).map_err(failed)?.next().is_some() {
@@ -17,11 +20,11 @@ pub(crate) fn run(args: &Snapshot, out: &mut Out) -> Result<u8, Failure> {
             args.dir.display()
         )));
     }
-    for place in places {
+    for place in &places.stacks {
         let below = place.folder_in(&args.dir);
         fs::create_dir_all(&below).map_err(failed)?;
-        Stack::open(&place.dir, options.clone())?.copy_to(&below)?;
-        out.text(below.display())?;
+        places.open(place)?.copy_to(&below)?;
+        out.text(shown_path(&below))?;
     }
     Ok(0)
 }

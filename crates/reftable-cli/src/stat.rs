@@ -3,8 +3,9 @@
 use crate::args::Stat;
 use crate::failure::Failure;
 use crate::json;
-use crate::out::{Out, shown};
-use crate::target::{Place, stacks};
+use crate::out::{Out, shown, shown_path};
+use crate::places::Places;
+use crate::target::Place;
 use reftable::inspect::{BlockInfo, BlockKind, Content, Part, RecordInfo, walk};
 use reftable::table::TableSink;
 use reftable::{LogValue, MergedTable, RefValue, Stack, Table, TableWriter, WriteOptions};
@@ -18,7 +19,7 @@ const BAR: u64 = 40;
 
 pub(crate) fn run(args: &Stat, out: &mut Out) -> Result<u8, Failure> {
     for path in &args.paths {
-        if let Place::File(path) = Place::of(path) {
+        if let Place::File(path) = Place::of(path)? {
             let table = Arc::new(Table::open_file(&path)?);
             let counts = TableCounts::of(&table)?;
             match args.json {
@@ -27,9 +28,9 @@ pub(crate) fn run(args: &Stat, out: &mut Out) -> Result<u8, Failure> {
             }
             continue;
         }
-        let (places, options) = stacks(path)?;
-        for place in places {
-            let stack = Stack::open(&place.dir, options.clone())?;
+        let places = Places::of(path, &args.which)?;
+        for place in &places.stacks {
+            let stack = places.open(place)?;
             let counts = StackCounts::of(&stack)?;
             match args.json {
                 true => out.json(&counts.to_json(&place.dir))?,
@@ -276,7 +277,7 @@ impl StackCounts {
         let (number, bytes) = (self.tables.len(), self.bytes);
         out.text(format_args!(
             "{}: {number} tables, {bytes} bytes",
-            dir.display()
+            shown_path(dir)
         ))?;
         let lengths = self.tables.iter().map(|(table, _)| table.file_len());
         let longest = lengths.max().unwrap_or(1);

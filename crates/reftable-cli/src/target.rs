@@ -1,15 +1,17 @@
 //! What a path means: a table, a stack's folder, a git directory or a work tree.
 
 use crate::failure::Failure;
-use reftable::repository::RefStorage;
+use crate::places::worktrees_in;
+use reftable::repository::{RefStorage, Stacks, is_gitfile};
 use reftable::{
     Durability, Error, HashId, MergedTable, Repository, Stack, StackOptions, Table, View,
 };
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a command works on.
+/// What a command that reads refs works on.
 #[derive(Debug)]
 pub(crate) enum Target {
     /// One table.
@@ -20,25 +22,6 @@ pub(crate) enum Target {
     Repository(Box<Repository>),
 }
 
-/// One of the stacks of a target.
-#[derive(Clone, Debug)]
-pub(crate) struct StackPlace {
-    /// The name of the linked worktree whose stack it is.
-    pub(crate) worktree: Option<String>,
-    /// The folder.
-    pub(crate) dir: PathBuf,
-}
-
-impl StackPlace {
-    /// The folder of such a stack in a git directory, or what is laid out like one.
-    pub(crate) fn folder_in(&self, dir: &Path) -> PathBuf {
-        match &self.worktree {
-            None => dir.join("reftable"),
-            Some(name) => dir.join("worktrees").join(name).join("reftable"),
-        }
-    }
-}
-
 /// What stands at a path, without opening any table of it.
 #[derive(Debug)]
 pub(crate) enum Place {
@@ -46,29 +29,49 @@ pub(crate) enum Place {
     File(PathBuf),
     /// The folder of a stack.
     Folder(PathBuf),
+    /// Stacks laid out as in a git directory, and nothing else of one.
+    Snapshot(PathBuf),
     /// Anything else must be in a repository.
     Repository(PathBuf),
 }
 
 impl Place {
     /// What the path is.
-    pub(crate) fn of(path: &Path) -> Place {
-        let has_list = |dir: &Path| dir.join("tables.list").exists();
+    pub(crate) fn of(path: &Path) -> Result<Place, Failure> {
         if path.is_file() {
-            return Place::File(path.to_path_buf());
+            return match is_gitfile(path) {
+                true => Ok(Place::Repository(path.to_path_buf())),
+                false if is_table(path) => Ok(Place::File(path.to_path_buf())),
+                false => Err(Failure::usage(format!("{} is not a table", path.display()))),
+            };
         }
+        let is_repository = path.join(".git").exists()
+            || !matches!(RefStorage::of(path), Err(Error::NoRepository { .. }));
+        if is_repository {
+            return Ok(Place::Repository(path.to_path_buf()));
+        }
+        let has_list = |dir: &Path| dir.join("tables.list").exists();
         let named = path.file_name().is_some_and(|name| name == "reftable") && path.is_dir();
         if has_list(path) || named || has_table(path) {
-            return Place::Folder(path.to_path_buf());
+            return Ok(Place::Folder(path.to_path_buf()));
         }
         let below = path.join("reftable");
-        // A snapshot has the folders of a git directory and nothing else of it.
-        let is_git_dir = path.join("config").exists() || path.join("commondir").exists();
-        if has_list(&below) && !is_git_dir {
-            return Place::Folder(below);
+        let has_stack = |(_, dir): &(_, PathBuf)| dir.is_dir();
+        if has_list(&below) || has_table(&below) || worktrees_in(path)?.iter().any(has_stack) {
+            return Ok(Place::Snapshot(path.to_path_buf()));
         }
-        Place::Repository(path.to_path_buf())
+        Ok(Place::Repository(path.to_path_buf()))
     }
+}
+
+/// Whether a file is a table, be it a damaged one: by its name, or by its first bytes.
+fn is_table(path: &Path) -> bool {
+    let named = path
+        .extension()
+        .is_some_and(|extension| extension == "ref" || extension == "log");
+    let mut start = [0; 4];
+    let mut read = || std::fs::File::open(path)?.read_exact(&mut start);
+    named || (read().is_ok() && start == *b"REFT")
 }
 
 /// Whether a folder has a table, as one does that has lost its list.
@@ -86,14 +89,9 @@ pub(crate) fn options() -> StackOptions {
     options
 }
 
-/// The hash of the stack in `dir`: what the git directory it is in says, else that of its first
-/// readable table, SHA-1 without any.
-pub(crate) fn hash_of_stack(dir: &Path) -> HashId {
-    let parent = dir.canonicalize().ok();
-    let parent = parent.as_deref().and_then(Path::parent);
-    if let Some(storage) = parent.and_then(|parent| RefStorage::of(parent).ok()) {
-        return storage.hash;
-    }
+/// The hash of the stack in `dir`, which is in no repository: that of its first readable table,
+/// SHA-1 without any.
+fn hash_of_stack(dir: &Path) -> HashId {
     let list = std::fs::read_to_string(dir.join("tables.list")).unwrap_or_default();
     let plain = |name: &&str| !name.is_empty() && !name.contains(['/', '\\']);
     let listed = list.lines().filter(plain).map(|name| dir.join(name));
@@ -103,11 +101,21 @@ pub(crate) fn hash_of_stack(dir: &Path) -> HashId {
     hash.unwrap_or_default()
 }
 
-/// Options for the stack in `dir`.
-pub(crate) fn options_for_stack(dir: &Path) -> StackOptions {
+/// Options for the stack in `dir`: what the git directory it is in says.
+pub(crate) fn options_for_stack(dir: &Path) -> Result<StackOptions, Failure> {
     let mut options = options();
-    options.write.hash = hash_of_stack(dir);
-    options
+    let real = dir.canonicalize().ok();
+    let parent = real.as_deref().and_then(Path::parent);
+    let Some(storage) = parent.and_then(|parent| RefStorage::of(parent).ok()) else {
+        options.write.hash = hash_of_stack(dir);
+        return Ok(options);
+    };
+    options.write.hash = storage.hash;
+    match parent.map(Stacks::open) {
+        Some(Ok(stacks)) if storage.format == "reftable" => Ok(stacks.options(options)),
+        Some(Err(error)) if storage.format == "reftable" => Err(error.into()),
+        _ => Ok(options),
+    }
 }
 
 fn open_stack(dir: &Path) -> Result<Stack, Failure> {
@@ -117,15 +125,16 @@ fn open_stack(dir: &Path) -> Result<Stack, Failure> {
             dir.display()
         )));
     }
-    Ok(Stack::open(dir, options_for_stack(dir))?)
+    Ok(Stack::open(dir, options_for_stack(dir)?)?)
 }
 
 impl Target {
     /// Opens what stands at `path`.
     pub(crate) fn open(path: &Path) -> Result<Target, Failure> {
-        Ok(match Place::of(path) {
+        Ok(match Place::of(path)? {
             Place::File(path) => Target::File(Arc::new(Table::open_file(path)?)),
             Place::Folder(dir) => Target::Folder(open_stack(&dir)?),
+            Place::Snapshot(dir) => Target::Folder(open_stack(&dir.join("reftable"))?),
             Place::Repository(path) => {
                 Target::Repository(Box::new(Repository::discover_with(path, options())?))
             }
@@ -150,38 +159,6 @@ impl Target {
             Target::File(_) => Ok(false),
             Target::Folder(stack) => stack.reload(),
             Target::Repository(repository) => repository.reload(),
-        }
-    }
-}
-
-/// The folders of all stacks at `path`: those of linked worktrees too. Needs no table to be sound.
-pub(crate) fn stacks(path: &Path) -> Result<(Vec<StackPlace>, StackOptions), Failure> {
-    let only = |dir: PathBuf| {
-        vec![StackPlace {
-            worktree: None,
-            dir,
-        }]
-    };
-    match Place::of(path) {
-        Place::File(path) => {
-            let text = format!("{} is a table, not a stack of tables", path.display());
-            Err(Failure::message(text))
-        }
-        Place::Folder(dir) => {
-            let options = options_for_stack(&dir);
-            Ok((only(dir), options))
-        }
-        Place::Repository(path) => {
-            let layout = reftable::repository::Stacks::discover(path)?;
-            let mut options = options();
-            options.write.hash = layout.hash;
-            let mut places = only(layout.shared);
-            let worktrees = layout.worktrees.into_iter();
-            places.extend(worktrees.map(|(name, dir)| StackPlace {
-                worktree: Some(name),
-                dir,
-            }));
-            Ok((places, options))
         }
     }
 }

@@ -28,7 +28,7 @@ pub enum Error {
     },
     /// Bytes of a table or of a `tables.list` that break the format.
     Corrupt(Box<Corruption>),
-    /// A table that the list names does not exist.
+    /// A table that the list names does not exist, or a list that has to.
     NotFound {
         /// The missing file.
         path: PathBuf,
@@ -322,7 +322,13 @@ impl fmt::Display for Error {
                 write!(f, "cannot {op} {}: {source}", path.display())
             }
             Error::Corrupt(corruption) => corruption.fmt(f),
-            Error::NotFound { path } => write!(f, "table does not exist: {}", path.display()),
+            Error::NotFound { path } => {
+                let what = match path.extension() {
+                    Some(extension) if extension == "list" => "list of tables",
+                    _ => "table",
+                };
+                write!(f, "{what} does not exist: {}", path.display())
+            }
             Error::Locked { path, age: None } => write!(f, "locked by {}", path.display()),
             Error::Locked {
                 path,

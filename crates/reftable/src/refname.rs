@@ -63,12 +63,38 @@ pub fn check_name(name: &[u8]) -> Result<()> {
 
 /// What git does not allow about a name, if anything.
 fn fault(name: &[u8]) -> Option<&'static str> {
-    let has = |pair: &[u8]| name.windows(2).any(|window| window == pair);
-    let root = |byte: &u8| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-');
     let in_refs = name.starts_with(b"refs/");
-    if !in_refs && (name.is_empty() || !name.iter().all(root)) {
+    let is_root = name.iter().all(|byte| is_root_byte(*byte));
+    if !in_refs && (name.is_empty() || !is_root) {
         return Some("neither in refs/ nor in capital letters");
     }
+    format_fault(name)
+}
+
+/// Checks that git would follow a symbolic ref to `target`: a well-formed name, but not one of a
+/// single component other than a root ref.
+pub(crate) fn check_target(target: &[u8]) -> Result<()> {
+    let is_root = target.iter().all(|byte| is_root_byte(*byte)) && !target.is_empty();
+    let fault = match target.contains(&b'/') || is_root {
+        true => format_fault(target),
+        false => Some("neither in a folder nor in capital letters"),
+    };
+    match fault {
+        None => Ok(()),
+        Some(reason) => Err(Error::InvalidName {
+            name: target.to_vec(),
+            reason,
+        }),
+    }
+}
+
+fn is_root_byte(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-')
+}
+
+/// What is wrong with a name wherever it is.
+fn format_fault(name: &[u8]) -> Option<&'static str> {
+    let has = |pair: &[u8]| name.windows(2).any(|window| window == pair);
     if let Err(reason) = check_components(name) {
         return Some(reason);
     }

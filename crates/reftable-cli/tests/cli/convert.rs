@@ -325,7 +325,7 @@ fn git_reads_exported_packed_refs_and_folders() {
     let git_dir = repo.path().join(".git");
     tool(repo.path(), &["import", "-q", ".", "imported"]);
     let (code, packed, errors) = status(repo.path(), &["export", "imported"]);
-    assert_eq!(code, 1, "HEAD has no place there");
+    assert_eq!(code, 0, "HEAD has no place there, as always");
     assert!(errors.contains("left out: HEAD"), "{errors}");
     let packed_by_git = {
         repo.run(&["pack-refs", "--all"]);

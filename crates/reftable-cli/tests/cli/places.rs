@@ -95,7 +95,7 @@ fn every_reading_command_works_everywhere() {
                 "{place}"
             );
             assert_eq!(run(&["verify"]), "", "{place}");
-            assert_eq!(run(&["hash"]).len(), 65, "{place}");
+            assert_eq!(run(&["hash"]).len(), "v2:".len() + 65, "{place}");
             assert!(
                 run(&["export", "--format", "text"]).contains("refs/tags/v1^{}"),
                 "{place}"

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::fs::file_name;
 use crate::hex::put_hex;
 use crate::record::{LogValue, RefRecord, RefValue};
+use crate::refname::{check_name, check_target};
 use crate::view::View;
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -22,25 +23,45 @@ pub struct ExportReport {
     pub logs: u64,
     /// Refs that the form has no place for: symbolic ones, and those outside of `refs/`.
     pub left_out: Vec<Vec<u8>>,
+    /// Refs and reflogs that were not written since git refuses their names or targets: in a line
+    /// of text, one with a line break would be taken for two refs.
+    pub refused: Vec<Vec<u8>>,
     /// Refs that differ from another one in the case of letters alone, which many file systems do
     /// not tell apart.
     pub case_conflicts: Vec<Vec<u8>>,
 }
 
-/// Gives all refs to `write`, whose errors are about `path`.
+/// Gives all refs that git takes for refs to `write`, whose errors are about `path`; the names of
+/// the others are put in the report.
 fn each_ref(
     view: &View,
     path: &Path,
-    mut write: impl FnMut(&RefRecord<'_>) -> io::Result<()>,
+    report: &mut ExportReport,
+    mut write: impl FnMut(&RefRecord<'_>, &mut ExportReport) -> io::Result<()>,
 ) -> Result<()> {
-    let done = view.for_each(b"", |record| match write(&record) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => ControlFlow::Break(error),
+    let done = view.for_each(b"", |record| {
+        if is_refused(&record) {
+            report.refused.push(record.name.to_vec());
+            return ControlFlow::Continue(());
+        }
+        match write(&record, report) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
     })?;
     match done {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(Error::io("write", path)(error)),
     }
+}
+
+/// Whether git would refuse the ref's name or target.
+fn is_refused(record: &RefRecord<'_>) -> bool {
+    let target = match record.value {
+        RefValue::Symref(target) => check_target(target),
+        _ => Ok(()),
+    };
+    check_name(record.name).is_err() || target.is_err()
 }
 
 /// Writes the refs in the form of git's `packed-refs`, tags with what they peel to.
@@ -53,11 +74,11 @@ fn each_ref(
 pub fn export_packed_refs(view: &View, mut out: impl Write) -> Result<ExportReport> {
     let path = Path::new("packed-refs");
     let mut report = ExportReport::default();
-    // Not "fully-peeled": a ref without peeled object may be a tag all the same.
-    out.write_all(b"# pack-refs with: peeled sorted \n")
+    // As in git's own stacks, what is stored without a peeled object is no tag.
+    out.write_all(b"# pack-refs with: peeled fully-peeled sorted \n")
         .map_err(Error::io("write", path))?;
     let mut line = Vec::new();
-    each_ref(view, path, |record| {
+    each_ref(view, path, &mut report, |record, report| {
         line.clear();
         match record.value {
             RefValue::Object(id) | RefValue::Peeled { id, .. }
@@ -95,7 +116,7 @@ pub fn export_text(view: &View, mut out: impl Write) -> Result<ExportReport> {
     let path = Path::new("refs");
     let mut report = ExportReport::default();
     let mut line = Vec::new();
-    each_ref(view, path, |record| {
+    each_ref(view, path, &mut report, |record, report| {
         line.clear();
         match record.value {
             RefValue::Object(id) | RefValue::Peeled { id, .. } => put_hex(&mut line, id),
@@ -171,6 +192,10 @@ fn export_logs(view: &View, dir: &Path, report: &mut ExportReport) -> Result<()>
         ControlFlow::<()>::Continue(())
     })?;
     for name in names {
+        if check_name(&name).is_err() {
+            report.refused.push(name);
+            continue;
+        }
         let path = place(&dir.join("logs"), &name)?;
         let mut lines = Vec::new();
         for record in view.reflog(&name)?.oldest_first()? {

@@ -38,21 +38,26 @@ pub(super) fn put(out: &mut Vec<u8>, entry: &LogUpdate<'_>) {
     out.push(b' ');
     put_hex(out, entry.new_id);
     out.push(b' ');
-    out.extend_from_slice(entry.name);
+    put_flat(out, entry.name);
     out.extend_from_slice(b" <");
-    out.extend_from_slice(entry.email);
+    put_flat(out, entry.email);
     let sign = if entry.tz_offset < 0 { '-' } else { '+' };
     let zone = entry.tz_offset.unsigned_abs();
     out.extend_from_slice(format!("> {} {sign}{zone:04}", entry.time).as_bytes());
     let message = entry.message.strip_suffix(b"\n").unwrap_or(entry.message);
     if !message.is_empty() {
         out.push(b'\t');
-        out.extend(message.iter().map(|byte| match byte {
-            b'\n' | b'\r' => b' ',
-            other => *other,
-        }));
+        put_flat(out, message);
     }
     out.push(b'\n');
+}
+
+/// Appends a text in one line: a line break in it must not make another entry.
+fn put_flat(out: &mut Vec<u8>, text: &[u8]) {
+    out.extend(text.iter().map(|byte| match byte {
+        b'\n' | b'\r' => b' ',
+        other => *other,
+    }));
 }
 
 #[cfg(test)]

@@ -100,6 +100,8 @@ pub struct Mode {
     pub bits: u32,
     /// Whether the bits are set as they are, whatever the umask says.
     pub exact: bool,
+    /// Bits that the file gets beyond these, whatever the umask says.
+    pub extra: u32,
 }
 
 /// A new file that belongs to its creator until it is given a final name.

@@ -114,7 +114,9 @@ fn open_new(path: &Path, mode: Mode) -> io::Result<File> {
 
 fn prepare(file: &File, mode: Mode, name: Name) -> io::Result<Identity> {
     if mode.exact {
-        platform::set_exact_mode(file, mode.bits)?;
+        platform::set_exact_mode(file, mode.bits | mode.extra)?;
+    } else if mode.extra != 0 {
+        platform::add_mode(file, mode.extra)?;
     }
     match name {
         Name::Shared => Ok(Identity::of_open(&patiently(|| file.metadata())?)),
@@ -194,6 +196,7 @@ mod tests {
     use super::*;
 
     const MODE: Mode = Mode {
+        extra: 0,
         bits: 0o666,
         exact: false,
     };

@@ -31,6 +31,7 @@ fn mode(options: &StackOptions) -> Mode {
     Mode {
         bits: options.file_mode.unwrap_or(0o666),
         exact: options.file_mode.is_some(),
+        extra: options.extra_mode,
     }
 }
 

@@ -6,15 +6,20 @@
 //!                      └─► reftable/     the stack; a linked worktree has a second one
 //! ```
 //!
-//! `discover` finds the folders, `config` reads the few settings that matter, `state` tells
-//! whether anything has changed. Neither the environment nor settings outside of the repository
-//! are looked at.
+//! `git_dir` knows git directories, `discover` finds the folders, `config` reads the few settings
+//! that matter: `format` what they say about what the repository is, `settings` how its stacks are
+//! written. `state` tells whether anything has changed. Neither the environment nor settings
+//! outside of the repository are looked at.
 
 mod config;
 mod discover;
+mod format;
+mod git_dir;
+mod settings;
 mod state;
 
 pub use discover::{RefStorage, Stacks};
+pub use git_dir::is_gitfile;
 pub use state::StateToken;
 
 use crate::error::{Error, Result};
@@ -22,7 +27,8 @@ use crate::hash::HashId;
 use crate::stack::Stack;
 use crate::stack::StackOptions;
 use crate::view::View;
-use discover::Layout;
+use discover::{Layout, Linked};
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// A repository that keeps its refs as reftables.
@@ -59,8 +65,8 @@ impl Repository {
         Repository::discover_with(path, StackOptions::default())
     }
 
-    /// [`Repository::discover`] with options of the stacks. The hash is that of the repository,
-    /// whatever they say.
+    /// [`Repository::discover`] with options of the stacks. What the repository says goes before
+    /// them: the hash, `core.sharedRepository` unless they have a mode, and `reftable.*`.
     ///
     /// # Errors
     ///
@@ -78,8 +84,7 @@ impl Repository {
         Repository::open_with(path, StackOptions::default())
     }
 
-    /// [`Repository::open`] with options of the stacks. The hash is that of the repository,
-    /// whatever they say.
+    /// [`Repository::open`] with options of the stacks, as [`Repository::discover_with`] has them.
     ///
     /// # Errors
     ///
@@ -88,8 +93,8 @@ impl Repository {
         Repository::load(Layout::open(path.as_ref())?, options)
     }
 
-    fn load(layout: Layout, mut options: StackOptions) -> Result<Repository> {
-        options.write.hash = layout.hash;
+    fn load(layout: Layout, options: StackOptions) -> Result<Repository> {
+        let options = layout.settings.apply(options, layout.hash);
         let worktree = match &layout.worktree_stack {
             Some(dir) => Some(open_stack(dir, options.clone())?),
             None => None,
@@ -161,8 +166,8 @@ impl Repository {
     /// # Errors
     ///
     /// Errors of the system.
-    pub fn worktrees(&self) -> Result<Vec<String>> {
-        self.layout.worktrees()
+    pub fn worktrees(&self) -> Result<Vec<OsString>> {
+        self.layout.worktrees(Linked::WithStack)
     }
 
     /// The stack of the linked worktree `name`, of those that [`Repository::worktrees`] lists.
@@ -170,13 +175,28 @@ impl Repository {
     /// # Errors
     ///
     /// Those of [`Stack::open`].
-    pub fn open_worktree_stack(&self, name: &str) -> Result<Stack> {
+    pub fn open_worktree_stack(&self, name: impl AsRef<OsStr>) -> Result<Stack> {
         let options = self.shared.options().clone();
-        open_stack(&self.layout.stack_of_worktree(name), options)
+        open_stack(&self.layout.stack_of_worktree(name.as_ref()), options)
+    }
+
+    /// The refs as the linked worktree `name` sees them, as of now: from everywhere,
+    /// `worktrees/NAME/HEAD` is its `HEAD`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Stack::open`].
+    pub fn view_of_worktree(&self, name: impl AsRef<OsStr>) -> Result<View> {
+        let own = self.open_worktree_stack(name)?;
+        Ok(View::with_worktree(
+            self.shared.merged(),
+            Some(own.merged()),
+        ))
     }
 }
 
-/// Opens a stack whose folder must exist: a repository without its stack is broken, not empty.
+/// Opens a stack whose folder and list must exist: a repository without its stack is broken, not
+/// empty.
 fn open_stack(dir: &PathBuf, options: StackOptions) -> Result<Stack> {
     std::fs::metadata(dir).map_err(Error::io("open the stack", dir))?;
     Stack::open(dir, options)

@@ -15,7 +15,7 @@ impl Inner {
     /// With the list locked no transaction is open, and no compaction begins. One that is under
     /// way shows by the locks on its tables; then its temporary file stays, and so does every
     /// table whose name other implementations might have given to a temporary file.
-    pub(super) fn clean(&self) -> Result<()> {
+    pub(super) fn clean(&self, removed: &mut dyn FnMut(&str)) -> Result<()> {
         let _list_lock = lock::lock_list(self)?;
         self.reload_locked()?;
         let snapshot = self.snapshot();
@@ -45,17 +45,22 @@ impl Inner {
             // power cut brings the old list back, and it must find its tables.
             sync_dir(self)?;
         }
-        stale
-            .into_iter()
-            .try_for_each(|name| self.remove_stale(name))
+        for name in stale {
+            if self.remove_stale(name)? {
+                removed(name);
+            }
+        }
+        Ok(())
     }
 
-    fn remove_stale(&self, name: &str) -> Result<()> {
+    /// Removes a file; whether it was there.
+    fn remove_stale(&self, name: &str) -> Result<bool> {
         let path = self.dir.join(name);
         match self.options.fs.remove(&path) {
+            Ok(()) => Ok(true),
             // Another process may be at the same: a compaction that removes what it replaced.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            result => result.map_err(Error::io("remove", path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io("remove", path)(error)),
         }
     }
 

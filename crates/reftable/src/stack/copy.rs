@@ -88,6 +88,7 @@ impl Stack {
         let mode = Mode {
             bits: 0o666,
             exact: false,
+            extra: 0,
         };
         let fs: &dyn Fs = &*self.inner.options.fs;
         let mut file = fs.create(&path, mode).map_err(Error::io("create", &path))?;

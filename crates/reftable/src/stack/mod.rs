@@ -73,6 +73,7 @@ impl Inner {
         Mode {
             bits: self.options.file_mode.unwrap_or(0o666),
             exact: self.options.file_mode.is_some(),
+            extra: self.options.extra_mode,
         }
     }
 
@@ -310,7 +311,16 @@ impl Stack {
     /// [`Error::Locked`] if the list is locked, and those of
     /// [`Stack::reload`].
     pub fn clean(&self) -> Result<()> {
-        self.inner.clean()
+        self.clean_with(|_| ())
+    }
+
+    /// [`Stack::clean`] that tells `removed` the name of each file that it removed itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Stack::clean`].
+    pub fn clean_with(&self, mut removed: impl FnMut(&str)) -> Result<()> {
+        self.inner.clean(&mut removed)
     }
 }
 

@@ -44,6 +44,9 @@ pub struct StackOptions {
     pub write: WriteOptions,
     /// Whether additions are checked for illegal names and directory/file conflicts.
     pub check_names: bool,
+    /// Whether a missing list is an error, and not a stack without tables. For stacks that are
+    /// known to exist, as that of a repository: without its list everything in it is lost.
+    pub list_required: bool,
     /// Whether a commit compacts the newest tables if their sizes call for it.
     pub auto_compact: bool,
     /// A table is compacted into the next newer ones once it is less than this many times as
@@ -51,6 +54,8 @@ pub struct StackOptions {
     pub compaction_factor: u8,
     /// Mode of new tables and lists; `None` is 0666 without the process's umask.
     pub file_mode: Option<u32>,
+    /// Permission bits that they get beyond that, as 0660 for a repository shared with a group.
+    pub extra_mode: u32,
     /// Whether writes are synced to disk.
     pub durability: Durability,
     /// How long to wait for the lock of the list: zero to fail at once, `None` for ever.
@@ -83,9 +88,11 @@ impl Default for StackOptions {
         StackOptions {
             write: WriteOptions::default(),
             check_names: true,
+            list_required: false,
             auto_compact: true,
             compaction_factor: 2,
             file_mode: None,
+            extra_mode: 0,
             durability: Durability::Synced,
             lock_timeout: Some(Duration::ZERO),
             fs: Arc::new(OsFs),

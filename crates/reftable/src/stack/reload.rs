@@ -24,10 +24,13 @@ impl Inner {
         Arc::clone(&self.view().snapshot)
     }
 
-    /// The list on disk; a missing list or folder is an empty stack.
+    /// The list on disk; a missing list or folder is an empty stack unless the list is required.
     pub(super) fn read_list(&self) -> Result<List> {
         match self.read_list_bytes()? {
             Some(read) => self.parse_list(read),
+            None if self.options.list_required => Err(Error::NotFound {
+                path: self.list.clone(),
+            }),
             None => Ok(List::default()),
         }
     }

@@ -51,7 +51,7 @@ pub enum Severity {
 pub enum Kind {
     /// Bytes that break a rule of the format.
     Defect(Defect),
-    /// A listed table does not exist.
+    /// A listed table does not exist, or a list that has to.
     NotFound,
     /// The system refuses to read a file.
     IoError,
@@ -73,6 +73,14 @@ pub enum Kind {
     RefName,
     /// A ref below the name of another one.
     NameConflict,
+    /// A ref whose object id is all zero.
+    BadRefOid,
+    /// A `HEAD` that points to no branch.
+    BadHeadTarget,
+    /// A symbolic ref to a name that no ref can have.
+    BadReferentName,
+    /// A symbolic ref to a name outside of `refs/` and `worktrees/` that is no root ref.
+    SymrefTargetIsNotARef,
 }
 
 impl Kind {
@@ -91,6 +99,10 @@ impl Kind {
             Kind::Lock => "Lock",
             Kind::RefName => "RefName",
             Kind::NameConflict => "NameConflict",
+            Kind::BadRefOid => "BadRefOid",
+            Kind::BadHeadTarget => "BadHeadTarget",
+            Kind::BadReferentName => "BadReferentName",
+            Kind::SymrefTargetIsNotARef => "SymrefTargetIsNotARef",
         }
     }
 
@@ -98,7 +110,7 @@ impl Kind {
     pub fn description(self) -> &'static str {
         match self {
             Kind::Defect(defect) => defect.description(),
-            Kind::NotFound => "listed table does not exist",
+            Kind::NotFound => "does not exist",
             Kind::IoError => "cannot be read",
             Kind::HashMismatch => "another hash than the stack's",
             Kind::UpdateIndexRange => "update indexes do not come after those of the table before",
@@ -109,6 +121,23 @@ impl Kind {
             Kind::Lock => "lock that is held or was left behind",
             Kind::RefName => "ref with a name that git refuses",
             Kind::NameConflict => "ref below the name of another one",
+            Kind::BadRefOid => "ref whose object id is all zero",
+            Kind::BadHeadTarget => "HEAD points to no branch",
+            Kind::BadReferentName => "symbolic ref to a name that no ref can have",
+            Kind::SymrefTargetIsNotARef => "symbolic ref to what is no ref",
+        }
+    }
+
+    /// The message id of `git refs verify`, where git reports the same.
+    pub fn git_id(self) -> Option<&'static str> {
+        match self {
+            Kind::TableName => Some("badReftableTableName"),
+            Kind::RefName => Some("badRefName"),
+            Kind::BadRefOid => Some("badRefOid"),
+            Kind::BadHeadTarget => Some("badHeadTarget"),
+            Kind::BadReferentName => Some("badReferentName"),
+            Kind::SymrefTargetIsNotARef => Some("symrefTargetIsNotARef"),
+            _ => None,
         }
     }
 }
@@ -137,8 +166,11 @@ impl fmt::Display for Finding {
             write!(f, ": offset {offset}")?;
         }
         write!(f, ": {}", self.kind.description())?;
-        match &self.detail {
-            Some(detail) => write!(f, " ({detail})"),
+        if let Some(detail) = &self.detail {
+            write!(f, " ({detail})")?;
+        }
+        match self.kind.git_id() {
+            Some(id) => write!(f, " [{id}]"),
             None => Ok(()),
         }
     }

@@ -1,9 +1,11 @@
-//! The names of a stack's refs: those that git refuses, and those that exclude each other.
+//! The refs of a stack as git sees them: names that git refuses, names that exclude each other, and
+//! values that lead nowhere.
 
 use super::{Finding, Kind, Severity};
 use crate::error::{Error, Result};
 use crate::merged::MergedTable;
-use crate::refname::{check_name, validate};
+use crate::record::{RefRecord, RefValue};
+use crate::refname::{check_name, check_target};
 
 /// So many names are told: one wrong program may have written a million.
 const MAX_FINDINGS: usize = 500;
@@ -40,13 +42,13 @@ fn walk(view: &MergedTable, findings: &mut Vec<Finding>) -> Result<()> {
                 detail,
             )?);
         }
-        let severity = match validate(name) {
-            Err(_) => Severity::Warning,
-            Ok(()) => Severity::Note,
-        };
         if let Err(Error::InvalidName { reason, .. }) = check_name(name) {
+            // git passes such a ref over.
             let detail = format!("{:?}: {reason}", String::from_utf8_lossy(name));
-            findings.push(about(view, name, severity, Kind::RefName, detail)?);
+            findings.push(about(view, name, Severity::Error, Kind::RefName, detail)?);
+        }
+        for (severity, kind, detail) in value_faults(&record) {
+            findings.push(about(view, name, severity, kind, detail)?);
         }
         if findings.len() >= MAX_FINDINGS {
             return Ok(());
@@ -54,6 +56,36 @@ fn walk(view: &MergedTable, findings: &mut Vec<Finding>) -> Result<()> {
         beginnings.push(name.to_vec());
     }
     Ok(())
+}
+
+/// What git reports about the value of a ref.
+fn value_faults(record: &RefRecord<'_>) -> Vec<(Severity, Kind, String)> {
+    let name = String::from_utf8_lossy(record.name);
+    let mut faults = Vec::new();
+    match record.value {
+        RefValue::Object(id) | RefValue::Peeled { id, .. } => {
+            if id.iter().all(|&byte| byte == 0) {
+                faults.push((Severity::Error, Kind::BadRefOid, format!("{name:?}")));
+            }
+        }
+        RefValue::Symref(target) => {
+            let detail = format!("{name:?} points to {:?}", String::from_utf8_lossy(target));
+            if record.name == b"HEAD" && !target.starts_with(b"refs/heads/") {
+                faults.push((Severity::Error, Kind::BadHeadTarget, detail.clone()));
+            }
+            if check_target(target).is_err() {
+                faults.push((Severity::Error, Kind::BadReferentName, detail));
+            } else if is_outside(target) {
+                faults.push((Severity::Note, Kind::SymrefTargetIsNotARef, detail));
+            }
+        }
+        RefValue::Deletion => {}
+    }
+    faults
+}
+
+fn is_outside(target: &[u8]) -> bool {
+    target.contains(&b'/') && !target.starts_with(b"refs/") && !target.starts_with(b"worktrees/")
 }
 
 /// A finding about a ref, with the table that has it.

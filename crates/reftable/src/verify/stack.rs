@@ -12,11 +12,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+/// How often a stack is looked at whose list is replaced meanwhile.
+const MAX_LOOKS: u32 = 100;
+
 /// Checks a stack: its list, each table it names, their order, and the other files in the folder.
 ///
 /// Of `options`, the hash and the file system count. Nothing is locked, so what other processes
 /// change meanwhile may show: a lock or a table not yet listed is no more than a warning for that
-/// reason. A folder that does not exist is an empty stack.
+/// reason. If the list is replaced meanwhile, all is looked at again. A folder that does not exist
+/// is an empty stack, unless the options require a list.
 pub fn verify_stack(dir: impl AsRef<Path>, options: &StackOptions) -> Vec<Finding> {
     verify_stack_with(dir, options, |_, _, _| ())
 }
@@ -28,16 +32,29 @@ pub fn verify_stack_with(
     options: &StackOptions,
     mut progress: impl FnMut(&str, usize, usize),
 ) -> Vec<Finding> {
-    let mut check = Check {
-        dir: dir.as_ref(),
-        options,
-        findings: Vec::new(),
-    };
-    if let Some(names) = check.list() {
-        check.tables(&names, &mut progress);
-        check.other_files(&names);
+    let dir = dir.as_ref();
+    let mut looks = 1;
+    loop {
+        let list = options.fs.read(&dir.join(LIST), LIST_LIMIT).ok();
+        let mut check = Check {
+            dir,
+            options,
+            findings: Vec::new(),
+        };
+        if let Some(names) = check.list() {
+            check.tables(&names, &mut progress);
+            check.other_files(&names);
+        }
+        let is_sound = |finding: &Finding| finding.severity < Severity::Warning;
+        if check.findings.iter().all(is_sound) || looks >= MAX_LOOKS {
+            return check.findings;
+        }
+        // Somebody who replaces the list removes what it named: then this is no damage.
+        if options.fs.read(&dir.join(LIST), LIST_LIMIT).ok() == list {
+            return check.findings;
+        }
+        looks += 1;
     }
-    check.findings
 }
 
 struct Check<'a> {
@@ -56,7 +73,13 @@ impl Check<'_> {
     fn list(&mut self) -> Option<Vec<String>> {
         let bytes = match self.options.fs.read(&self.dir.join(LIST), LIST_LIMIT) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if self.options.list_required {
+                    let detail = "the stack has gone".to_owned();
+                    self.found(LIST, Severity::Error, Kind::NotFound, Some(detail));
+                }
+                Vec::new()
+            }
             Err(error) => {
                 let kind = match error.kind() {
                     io::ErrorKind::FileTooLarge => Kind::Defect(Defect::BadTablesList),

@@ -394,6 +394,7 @@ fn pending_file_belongs_to_its_creator() {
     let dir = scratch();
     let path = dir.path().join("file");
     let mode = Mode {
+        extra: 0,
         bits: 0o666,
         exact: false,
     };

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use test_support::helper;
 
 const MODE: Mode = Mode {
+    extra: 0,
     bits: 0o666,
     exact: false,
 };

@@ -19,5 +19,6 @@ use unix as system;
 pub use system::Identity;
 pub(crate) use system::file_name;
 pub(super) use system::{
-    Mark, READS_AT_OFFSET, open_without_waiting, read_at, set_exact_mode, set_mode, sync_dir,
+    Mark, READS_AT_OFFSET, add_mode, open_without_waiting, read_at, set_exact_mode, set_mode,
+    sync_dir,
 };

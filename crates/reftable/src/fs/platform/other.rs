@@ -27,6 +27,11 @@ pub(in crate::fs) fn set_exact_mode(_file: &File, _bits: u32) -> io::Result<()> 
     Ok(())
 }
 
+/// There are no permission bits.
+pub(in crate::fs) fn add_mode(_file: &File, _bits: u32) -> io::Result<()> {
+    Ok(())
+}
+
 /// A folder cannot be opened as a file, and renames are made durable by the system.
 pub(in crate::fs) fn sync_dir(_dir: &Path) -> io::Result<()> {
     Ok(())

@@ -44,6 +44,15 @@ pub(in crate::fs) fn set_exact_mode(file: &File, bits: u32) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(bits))
 }
 
+/// Gives an open file more permission bits.
+pub(in crate::fs) fn add_mode(file: &File, bits: u32) -> io::Result<()> {
+    let given = file.metadata()?.permissions().mode() & 0o7777;
+    match given | bits {
+        wanted if wanted == given => Ok(()),
+        wanted => file.set_permissions(Permissions::from_mode(wanted)),
+    }
+}
+
 /// Makes the entries of a folder durable.
 pub(in crate::fs) fn sync_dir(dir: &Path) -> io::Result<()> {
     tolerate_unsupported(File::open(dir)?.sync_all())

@@ -1,5 +1,4 @@
 //! Reflogs as the tool shows and expires them, compared with git.
-#![cfg(feature = "cli")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,11 +7,10 @@
     reason = "tests fail by panicking"
 )]
 
-mod support;
 mod tool;
 
 use std::fs;
-use support::git::{Git, Repository};
+use test_support::git::{Git, Repository};
 use tool::{status, tool};
 
 /// A repository in which git has emptied all reflogs, and compacted if told to.
