@@ -105,7 +105,8 @@ pub(crate) struct Ls {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A short name is looked up as git does: as it is, then in refs/, refs/tags/, refs/heads/ and
-refs/remotes/.
+refs/remotes/. @ is HEAD; main-worktree/HEAD and worktrees/NAME/HEAD are those of other worktrees;
+FETCH_HEAD and MERGE_HEAD are read from git's files.
 
 Examples:
   reftable show HEAD
@@ -340,7 +341,9 @@ pub(crate) struct Snapshot {
 /// Print what changes as it changes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Lines are those of `reftable diff`. What changes back between two looks is not seen.
+Lines are those of `reftable diff`. What changes back between two looks is not seen. If the stack
+goes away, or the repository keeps its refs in another way from then on, the command ends as
+`reftable ls` does there; with --wait it says so and goes on once there is a stack again.
 
 Examples:
   reftable watch
@@ -362,6 +365,9 @@ pub(crate) struct Watch {
     /// One JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Wait if the stack goes away, until it is there again.
+    #[arg(long)]
+    pub(crate) wait: bool,
 }
 
 /// Remove locks that their owners left behind.

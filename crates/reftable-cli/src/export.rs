@@ -3,9 +3,12 @@
 use crate::args::{Export, ExportFormat};
 use crate::failure::{Failure, NO};
 use crate::out::{Out, shown};
-use crate::target::Target;
+use crate::places::Places;
+use crate::target::{Place, Target};
 use indicatif::{ProgressBar, ProgressStyle};
-use reftable::convert::{ExportReport, export_files, export_packed_refs, export_text};
+use reftable::convert::{
+    ExportReport, export_files, export_packed_refs, export_text, export_worktree_files,
+};
 use reftable::{Error, View};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -50,13 +53,12 @@ fn progress_bar(args: &Export) -> ProgressBar {
 }
 
 pub(crate) fn run(args: &Export, out: &mut Out) -> Result<u8, Failure> {
-    let view = Target::open(&args.path)?.view()?;
+    if let (Some(dir), ExportFormat::Files) = (&args.output, args.format) {
+        return files(args, dir);
+    }
+    let view = view(args)?;
     let bar = progress_bar(args);
     let report = match (&args.output, args.format) {
-        (Some(dir), ExportFormat::Files) => {
-            fs::create_dir(dir).map_err(|error| cannot(dir, &error))?;
-            export_files(&view, dir)?
-        }
         (Some(path), format) => {
             let file = File::create_new(path).map_err(|error| cannot(path, &error))?;
             write(&view, format, &mut BufWriter::new(Counted::new(file, &bar)))?
@@ -74,6 +76,67 @@ pub(crate) fn run(args: &Export, out: &mut Out) -> Result<u8, Failure> {
         }
     };
     bar.finish_and_clear();
+    Ok(tell(&report, b""))
+}
+
+/// The refs that one file is to have: those that the path sees, or of the stack asked for.
+fn view(args: &Export) -> Result<View, Failure> {
+    if let Place::File(_) = Place::of(&args.path)? {
+        return Target::open(&args.path)?.view();
+    }
+    let places = Places::of(&args.path, &args.which)?;
+    if let (Some(_), Some(place)) = (&args.which.stack, places.stacks.first()) {
+        return Ok(places.open(place)?.view());
+    }
+    for place in places
+        .stacks
+        .iter()
+        .filter(|place| place.worktree.is_some())
+    {
+        let name = shown(&place.prefix());
+        let _ = writeln!(io::stderr(), "left out: {name} (no place in this form)");
+    }
+    Target::open(&args.path)?.view()
+}
+
+/// Writes a folder laid out like a git directory, with those of linked worktrees in it.
+fn files(args: &Export, dir: &Path) -> Result<u8, Failure> {
+    let create = |dir: &Path| fs::create_dir_all(dir).map_err(|error| cannot(dir, &error));
+    let mut stacks = Vec::new();
+    if let Place::File(_) = Place::of(&args.path)? {
+        stacks.push((
+            Vec::new(),
+            dir.to_path_buf(),
+            Target::open(&args.path)?.view()?,
+        ));
+    } else {
+        let places = Places::of(&args.path, &args.which)?;
+        places.tell(2);
+        for place in &places.stacks {
+            let below = place.folder_in(dir).parent().unwrap_or(dir).to_path_buf();
+            let view = places.open(place)?.view();
+            match places.whole {
+                true => stacks.push((place.prefix(), below, view)),
+                false => stacks.push((Vec::new(), dir.to_path_buf(), view)),
+            }
+        }
+    }
+    fs::create_dir(dir).map_err(|error| cannot(dir, &error))?;
+    let mut status = 0;
+    for (prefix, below, view) in stacks {
+        create(&below)?;
+        let report = match prefix.is_empty() {
+            true => export_files(&view, &below)?,
+            false => export_worktree_files(&view, &below)?,
+        };
+        status = tell(&report, &prefix).max(status);
+    }
+    Ok(status)
+}
+
+/// Tells what was not written; the exit status. Names begin with `prefix`.
+fn tell(report: &ExportReport, prefix: &[u8]) -> u8 {
+    let shown = |name: &[u8]| shown(&[prefix, name].concat());
     let mut errors = io::stderr().lock();
     for name in &report.left_out {
         let _ = writeln!(errors, "left out: {} (no place in this form)", shown(name));
@@ -89,8 +152,8 @@ pub(crate) fn run(args: &Export, out: &mut Out) -> Result<u8, Failure> {
         );
     }
     match report.refused.is_empty() {
-        true => Ok(0),
-        false => Ok(NO),
+        true => 0,
+        false => NO,
     }
 }
 

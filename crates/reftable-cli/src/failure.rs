@@ -60,17 +60,27 @@ impl Failure {
         matches!(self, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
+    /// The reason in words.
+    pub(crate) fn text(&self) -> String {
+        let text = match self {
+            Failure::Output(error) => format!("cannot write the output: {error}"),
+            Failure::Library(error) => error.to_string(),
+            Failure::Other(text, _) => text.clone(),
+        };
+        shown(text.as_bytes())
+    }
+
     /// Prints the reason, and gives the exit status.
     pub(crate) fn report(&self) -> ExitCode {
-        let (text, status) = match self {
+        let status = match self {
             // The reader has seen enough.
             Failure::Output(_) if self.is_broken_pipe() => return ExitCode::SUCCESS,
-            Failure::Output(error) => (format!("cannot write the output: {error}"), FAILED),
-            Failure::Library(error) => (error.to_string(), status_of(error)),
-            Failure::Other(text, status) => (text.clone(), *status),
+            Failure::Output(_) => FAILED,
+            Failure::Library(error) => status_of(error),
+            Failure::Other(_, status) => *status,
         };
         // Nothing is left to do if that fails too.
-        let _ = writeln!(io::stderr(), "reftable: {}", shown(text.as_bytes()));
+        let _ = writeln!(io::stderr(), "reftable: {}", self.text());
         ExitCode::from(status)
     }
 }

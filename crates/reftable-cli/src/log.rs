@@ -3,6 +3,7 @@
 use crate::args::Log;
 use crate::failure::Failure;
 use crate::json;
+use crate::lookup::Lookup;
 use crate::out::{Out, shown};
 use crate::show::full_name;
 use crate::target::Target;
@@ -14,8 +15,10 @@ use std::io;
 const SHORT: usize = 7;
 
 pub(crate) fn run(args: &Log, out: &mut Out) -> Result<u8, Failure> {
-    let view = Target::open(&args.path)?.view()?;
-    let name = full_name(&view, args.name.as_encoded_bytes(), View::has_reflog)?;
+    let target = Target::open(&args.path)?;
+    let lookup = Lookup::of(&target, args.name.as_encoded_bytes())?;
+    let view = &lookup.view;
+    let name = full_name(view, &lookup.name, View::has_reflog)?;
     let name = name.ok_or_else(|| {
         Failure::no(format!(
             "no reflog of {}",

@@ -16,6 +16,7 @@ mod import;
 mod interrupt;
 mod json;
 mod log;
+mod lookup;
 mod ls;
 mod out;
 mod owners;

@@ -3,15 +3,22 @@
 use crate::args::Show;
 use crate::failure::Failure;
 use crate::json;
+use crate::lookup::Lookup;
 use crate::ls::Lines;
 use crate::out::{Out, shown};
 use crate::target::Target;
-use reftable::View;
 use reftable::hex::hex;
+use reftable::{RefRecord, View};
+use serde_json::json;
 
 pub(crate) fn run(args: &Show, out: &mut Out) -> Result<u8, Failure> {
-    let view = Target::open(&args.path)?.view()?;
-    let name = full_name(&view, args.name.as_encoded_bytes(), |view, name| {
+    let target = Target::open(&args.path)?;
+    let lookup = Lookup::of(&target, args.name.as_encoded_bytes())?;
+    if let Some(id) = lookup.pseudo_ref(&target)? {
+        return pseudo_ref(&id, args, out);
+    }
+    let view = &lookup.view;
+    let name = full_name(view, &lookup.name, |view, name| {
         Ok(view.find(name)?.is_some())
     })?;
     let name = name.ok_or_else(|| {
@@ -36,12 +43,30 @@ pub(crate) fn run(args: &Show, out: &mut Out) -> Result<u8, Failure> {
     for name in &resolved.names {
         // The last one may not exist.
         if let Some(record) = view.find(name)? {
-            let record = record.as_record();
+            let name = lookup.seen(&record.name);
+            let record = RefRecord {
+                name: &name,
+                ..record.as_record()
+            };
             match args.json {
                 true => out.json(&json::of_ref(&record))?,
                 false => lines.print(&record, true, out)?,
             }
         }
+    }
+    Ok(0)
+}
+
+/// Prints what a file of git's own says.
+fn pseudo_ref(id: &[u8], args: &Show, out: &mut Out) -> Result<u8, Failure> {
+    let name = args.name.as_encoded_bytes();
+    let digits = hex(id);
+    if args.json {
+        out.json(&json!({ "name": json::text(name), "id": digits }))?;
+    } else if args.id {
+        out.text(digits)?;
+    } else {
+        out.line(&[digits.as_bytes(), b" ", name])?;
     }
     Ok(0)
 }

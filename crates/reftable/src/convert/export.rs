@@ -149,7 +149,27 @@ pub fn export_text(view: &View, mut out: impl Write) -> Result<ExportReport> {
 ///
 /// As [`export_packed_refs`].
 pub fn export_files(view: &View, dir: &Path) -> Result<ExportReport> {
-    let mut report = export_packed_refs(view, create(&dir.join("packed-refs"))?)?;
+    let report = export_packed_refs(view, create(&dir.join("packed-refs"))?)?;
+    export_rest(view, dir, report)
+}
+
+/// [`export_files`] for the directory of a linked worktree in a git directory: all its refs become
+/// files, since git reads no `packed-refs` there.
+///
+/// # Errors
+///
+/// As [`export_packed_refs`].
+pub fn export_worktree_files(view: &View, dir: &Path) -> Result<ExportReport> {
+    let mut report = ExportReport::default();
+    each_ref(view, dir, &mut report, |record, report| {
+        report.left_out.push(record.name.to_vec());
+        Ok(())
+    })?;
+    export_rest(view, dir, report)
+}
+
+/// Writes what the report says to be left out as files, and the reflogs.
+fn export_rest(view: &View, dir: &Path, mut report: ExportReport) -> Result<ExportReport> {
     for name in std::mem::take(&mut report.left_out) {
         let line = view.find_with(&name, |record| {
             let mut line = Vec::new();

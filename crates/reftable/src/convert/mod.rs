@@ -20,7 +20,9 @@ mod peel;
 mod reflog;
 mod text;
 
-pub use export::{ExportReport, export_files, export_packed_refs, export_text};
+pub use export::{
+    ExportReport, export_files, export_packed_refs, export_text, export_worktree_files,
+};
 pub use import::{ImportReport, import_files};
 pub use lines::import_text;
 
@@ -28,6 +30,6 @@ use crate::hash::HashId;
 use crate::hex::parse_hex;
 
 /// The object id of `hash` that hexadecimal digits stand for.
-fn parse_id(digits: &[u8], hash: HashId) -> Option<Vec<u8>> {
+pub(crate) fn parse_id(digits: &[u8], hash: HashId) -> Option<Vec<u8>> {
     parse_hex(digits).filter(|id| id.len() == hash.len())
 }

@@ -15,6 +15,7 @@ mod config;
 mod discover;
 mod format;
 mod git_dir;
+mod pseudo;
 mod settings;
 mod state;
 

@@ -13,6 +13,33 @@ const TRIES: u32 = 100;
 /// Bytes copied at once.
 const PIECE: u64 = 1 << 20;
 
+/// Tables in the copy. Those that no list names in the end are removed.
+struct Copied<'a> {
+    fs: &'a dyn Fs,
+    dir: &'a Path,
+    names: Vec<String>,
+}
+
+impl Copied<'_> {
+    fn remove(&mut self) -> Result<()> {
+        for name in self.names.drain(..) {
+            let path = self.dir.join(name);
+            match self.fs.remove(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => result.map_err(Error::io("remove", path))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A copy that fails leaves no table.
+impl Drop for Copied<'_> {
+    fn drop(&mut self) {
+        let _ = self.remove();
+    }
+}
+
 impl Stack {
     /// Copies the stack as it is on disk at one moment into `dir`, which must exist and have no
     /// stack. Takes no lock: tables never change, and if one is compacted away before it is
@@ -20,7 +47,7 @@ impl Stack {
     ///
     /// # Errors
     ///
-    /// Those of [`Stack::reload`], and errors of the system. A copy that fails has no list.
+    /// Those of [`Stack::reload`], and errors of the system. A copy that fails leaves no table.
     pub fn copy_to(&self, dir: impl AsRef<Path>) -> Result<()> {
         let dir = dir.as_ref();
         let fs = &*self.inner.options.fs;
@@ -34,14 +61,27 @@ impl Stack {
             Err(error) => return Err(Error::io("find", list)(error)),
         }
         let mut tries = 0;
+        let mut copied = Copied {
+            fs,
+            dir,
+            names: Vec::new(),
+        };
         loop {
             let names = self.inner.read_list()?.names;
-            let result = names.iter().try_for_each(|name| self.copy_table(name, dir));
+            let result = names
+                .iter()
+                .try_for_each(|name| self.copy_table(name, &mut copied));
             match result {
                 Ok(()) => {
+                    // What was copied before a compaction replaced it is none of the copy's.
+                    copied.names.retain(|name| !names.contains(name));
+                    copied.remove()?;
+                    copied.names.clone_from(&names);
                     let list = encode(&names)?;
                     self.create(dir, LIST, |put| put(&list))?;
-                    return fs.sync_dir(dir).map_err(Error::io("sync", dir));
+                    fs.sync_dir(dir).map_err(Error::io("sync", dir))?;
+                    copied.names.clear();
+                    return Ok(());
                 }
                 Err(error) if is_vanished(&error) => {
                     tries += 1;
@@ -55,9 +95,9 @@ impl Stack {
     }
 
     /// Copies one table, unless an earlier try has.
-    fn copy_table(&self, name: &str, dir: &Path) -> Result<()> {
-        let fs = &self.inner.options.fs;
-        if fs.modified(&dir.join(name)).is_ok() {
+    fn copy_table(&self, name: &str, copied: &mut Copied<'_>) -> Result<()> {
+        let (fs, dir) = (&self.inner.options.fs, copied.dir);
+        if copied.names.iter().any(|known| known == name) {
             return Ok(());
         }
         let path = self.inner.dir.join(name);
@@ -66,6 +106,7 @@ impl Stack {
             _ => Error::io("open", &path)(error),
         })?;
         source.expect_scan();
+        copied.names.push(name.to_owned());
         self.create(dir, name, |put| {
             let mut offset = 0;
             while offset < source.len() {

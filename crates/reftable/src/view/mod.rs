@@ -52,7 +52,7 @@ impl View {
     }
 
     /// The view from a linked worktree with the refs of `worktree`.
-    pub(crate) fn with_worktree(shared: MergedTable, worktree: Option<MergedTable>) -> View {
+    pub fn with_worktree(shared: MergedTable, worktree: Option<MergedTable>) -> View {
         View {
             shared: shared.hiding_deletions(),
             worktree: worktree.map(MergedTable::hiding_deletions),
@@ -82,8 +82,9 @@ impl View {
 
     /// The tables that have, or would have, the ref `name`, and its name there.
     fn table_for<'n>(&self, name: &'n [u8]) -> (&MergedTable, &'n [u8]) {
-        if let Some(name) = name.strip_prefix(b"main-worktree/") {
-            return (&self.shared, name);
+        match name.strip_prefix(b"main-worktree/") {
+            Some(own) if is_per_worktree(own) => return (&self.shared, own),
+            _ => {}
         }
         match &self.worktree {
             Some(worktree) if is_per_worktree(name) => (worktree, name),
