@@ -5,7 +5,7 @@ use crate::places::worktrees_in;
 use crate::target::Target;
 use reftable::view::is_per_worktree;
 use reftable::{Stack, View};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Where to look for a name.
 pub(crate) struct Lookup {
@@ -15,30 +15,19 @@ pub(crate) struct Lookup {
     pub(crate) prefix: Vec<u8>,
     /// The name there.
     pub(crate) name: Vec<u8>,
-    /// The git directory of the worktree, in a repository.
-    pub(crate) git_dir: Option<PathBuf>,
 }
 
 impl Lookup {
     /// Understands `@`, and names of other worktrees' refs, `worktrees/NAME/REF`.
     pub(crate) fn of(target: &Target, name: &[u8]) -> Result<Lookup, Failure> {
-        let git_dir = match target {
-            Target::Repository(repository) => Some(repository.git_dir().to_path_buf()),
-            _ => None,
-        };
         let name = if name == b"@" { b"HEAD" } else { name };
         if let Some(lookup) = of_worktree(target, name)? {
             return Ok(lookup);
         }
-        let common = match (target, name.strip_prefix(b"main-worktree/")) {
-            (Target::Repository(repository), Some(_)) => Some(repository.common_dir().to_owned()),
-            _ => None,
-        };
         Ok(Lookup {
             view: target.view()?,
             prefix: Vec::new(),
             name: name.to_vec(),
-            git_dir: common.or(git_dir),
         })
     }
 
@@ -47,16 +36,6 @@ impl Lookup {
         match is_per_worktree(name) {
             true => [&self.prefix, name].concat(),
             false => name.to_vec(),
-        }
-    }
-
-    /// The object id of a pseudo ref, which is a file.
-    pub(crate) fn pseudo_ref(&self, target: &Target) -> Result<Option<Vec<u8>>, Failure> {
-        let name = self.name.strip_prefix(b"main-worktree/");
-        let name = name.unwrap_or(&self.name);
-        match (target, &self.git_dir) {
-            (Target::Repository(repository), Some(dir)) => Ok(repository.pseudo_ref(dir, name)?),
-            _ => Ok(None),
         }
     }
 }
@@ -76,14 +55,13 @@ fn of_worktree(target: &Target, name: &[u8]) -> Result<Option<Lookup>, Failure> 
         return Ok(None);
     }
     let is_it = |found: &std::ffi::OsStr| found.as_encoded_bytes() == worktree;
-    let (view, git_dir) = match target {
+    let view = match target {
         Target::Repository(repository) => {
             let names = repository.worktrees()?;
             let Some(found) = names.iter().find(|found| is_it(found)) else {
                 return Ok(None);
             };
-            let dir = repository.common_dir().join("worktrees").join(found);
-            (repository.view_of_worktree(found)?, Some(dir))
+            repository.view_of_worktree(found)?
         }
         Target::Folder(stack) => {
             let above = stack.dir().parent().unwrap_or(Path::new(""));
@@ -92,8 +70,7 @@ fn of_worktree(target: &Target, name: &[u8]) -> Result<Option<Lookup>, Failure> 
                 return Ok(None);
             };
             let own = Stack::open(dir, stack.options().clone())?;
-            let view = View::with_worktree(stack.merged(), Some(own.merged()));
-            (view, None)
+            View::with_worktree(stack.merged(), Some(own.merged()))
         }
         Target::File(_) => return Ok(None),
     };
@@ -101,6 +78,5 @@ fn of_worktree(target: &Target, name: &[u8]) -> Result<Option<Lookup>, Failure> 
         view,
         prefix: [b"worktrees/", worktree, b"/"].concat(),
         name: name.to_vec(),
-        git_dir,
     }))
 }

@@ -14,8 +14,10 @@ use serde_json::json;
 pub(crate) fn run(args: &Show, out: &mut Out) -> Result<u8, Failure> {
     let target = Target::open(&args.path)?;
     let lookup = Lookup::of(&target, args.name.as_encoded_bytes())?;
-    if let Some(id) = lookup.pseudo_ref(&target)? {
-        return pseudo_ref(&id, args, out);
+    if let Target::Repository(repository) = &target {
+        if let Some(id) = repository.pseudo_ref(args.name.as_encoded_bytes())? {
+            return pseudo_ref(&id, args, out);
+        }
     }
     let view = &lookup.view;
     let name = full_name(view, &lookup.name, |view, name| {

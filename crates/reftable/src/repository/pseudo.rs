@@ -5,25 +5,23 @@ use super::git_dir::is_absent;
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 
 /// The names. What the files have after the first object id is git's own business.
 pub(crate) const PSEUDO_REFS: [&str; 2] = ["FETCH_HEAD", "MERGE_HEAD"];
 
 impl Repository {
     /// The object id that `FETCH_HEAD` or `MERGE_HEAD` stands for; `None` for other names, and if
-    /// there is no such file. Each worktree has its own: `git_dir` is [`Repository::git_dir`] or that
-    /// of another worktree.
+    /// there is no such file. Each worktree has its own.
     ///
     /// # Errors
     ///
     /// Errors of the system.
-    pub fn pseudo_ref(&self, git_dir: &Path, name: &[u8]) -> Result<Option<Vec<u8>>> {
+    pub fn pseudo_ref(&self, name: &[u8]) -> Result<Option<Vec<u8>>> {
         let mut names = PSEUDO_REFS.iter();
         let Some(name) = names.find(|known| known.as_bytes() == name) else {
             return Ok(None);
         };
-        let path = git_dir.join(name);
+        let path = self.git_dir().join(name);
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if is_absent(&error) => return Ok(None),
