@@ -144,8 +144,10 @@ fn clean_tells_what_it_removed_itself() {
     );
     beside_writers(&stack, || {
         for _ in 0..20 {
-            // What the writers remove, and what they are making, is none of it.
-            assert_eq!(tool(dir.path(), &["clean", "reftable"]), "");
+            // Locks and tables that are being made come and go, and are none of its business. A
+            // table that was just replaced it may remove before the writer does.
+            let text = tool(dir.path(), &["clean", "reftable"]);
+            assert!(text.lines().all(|line| line.ends_with(".ref")), "{text}");
         }
     });
 }
