@@ -312,7 +312,8 @@ fn tests_that_docs_name_exist() {
             let Some((file, test)) = word.rsplit_once("::") else {
                 continue;
             };
-            let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c);
+            let is_path =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c);
             if !word.chars().all(is_path) {
                 continue;
             }

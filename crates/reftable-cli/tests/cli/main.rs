@@ -10,10 +10,17 @@
     reason = "tests fail by panicking, and tell their counts"
 )]
 
+mod busy;
 mod commands;
 mod convert;
 mod corpus;
+mod found;
+mod gone;
+mod names;
 mod places;
 mod process;
+mod reflogs;
 mod repair;
+mod settings;
 mod tool;
+mod worktrees;

@@ -1,19 +1,9 @@
 //! A repository means the stacks of all its worktrees, whatever their names.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    missing_docs,
-    reason = "tests fail by panicking"
-)]
-
-mod tool;
-
+use crate::tool::{command, status, tool};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use test_support::git::{Git, Repository};
-use tool::{command, status, tool};
 
 fn repository(git: &Git) -> Repository {
     let repo = git.init("sha1");

@@ -1,17 +1,7 @@
 //! Reflogs as the tool shows and expires them, compared with git.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    missing_docs,
-    reason = "tests fail by panicking"
-)]
-
-mod tool;
-
+use crate::tool::{status, tool};
 use std::fs;
 use test_support::git::{Git, Repository};
-use tool::{status, tool};
 
 /// A repository in which git has emptied all reflogs, and compacted if told to.
 fn emptied(git: &Git, hash: &str, compacted: bool) -> Repository {

@@ -1,19 +1,9 @@
 //! Refs that git would not take: names that forge lines, values that lead nowhere.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    missing_docs,
-    reason = "tests fail by panicking"
-)]
-
-mod tool;
-
+use crate::tool::{status, tool};
 use reftable::record::{LogRecordBuf, LogUpdateBuf, LogValueBuf, RefRecordBuf, RefValueBuf};
 use reftable::{HashId, Stack, StackOptions};
 use std::path::Path;
 use test_support::records;
-use tool::{status, tool};
 
 /// A stack in `dir` with these refs and one entry in the log of each, whatever their names.
 fn stack(dir: &Path, refs: &[(&[u8], RefValueBuf)]) {

@@ -1,19 +1,9 @@
 //! What a path leads to, and which repositories are taken or refused: as by git.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    missing_docs,
-    reason = "tests fail by panicking"
-)]
-
-mod tool;
-
+use crate::tool::{status, tool};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use test_support::git::{Git, Repository};
-use tool::{status, tool};
 
 #[test]
 fn a_git_file_leads_to_its_repository_and_other_files_are_no_tables() {

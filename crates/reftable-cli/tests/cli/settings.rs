@@ -1,14 +1,5 @@
 //! Settings of a repository that tell how its stacks are written, obeyed as by git.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    missing_docs,
-    reason = "tests fail by panicking"
-)]
-
-mod tool;
-
+use crate::tool::{status, tool};
 use reftable::{Edit, Repository, Transaction};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +7,6 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use test_support::git::Git;
-use tool::{status, tool};
 
 /// The modes of the files of a stack.
 fn modes(dir: &Path) -> Vec<u32> {

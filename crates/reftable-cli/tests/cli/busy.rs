@@ -1,21 +1,11 @@
 //! Commands beside others that write.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    missing_docs,
-    reason = "tests fail by panicking"
-)]
-
-mod tool;
-
+use crate::tool::{status, tool};
 use reftable::{Edit, Stack, StackOptions, Transaction};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tool::{status, tool};
 
 fn open(dir: &Path) -> Stack {
     let mut options = StackOptions::default();

@@ -1,20 +1,10 @@
 //! Stacks that have gone, or go away while they are watched.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    missing_docs,
-    reason = "tests fail by panicking"
-)]
-
-mod tool;
-
+use crate::tool::{command, status, tool};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use test_support::git::{Git, Repository};
-use tool::{command, status, tool};
 
 fn empty(dir: &Path) {
     for entry in fs::read_dir(dir).unwrap() {
