@@ -103,15 +103,20 @@ fn finish(report: &ImportReport, dir: &Path, out: &mut Out) -> Result<u8, Failur
             shown(problem.as_bytes())
         ))?;
     }
+    for warning in &report.warnings {
+        out.text(format_args!("taken over: {}", shown(warning.as_bytes())))?;
+    }
     let (refs, logs, entries) = (report.refs, report.logs, report.log_entries);
     let dir = shown_path(dir);
     out.text(format_args!(
         "{dir}: {refs} refs, {logs} reflogs of {entries} entries"
     ))?;
-    Ok(match report.problems.is_empty() {
-        true => 0,
-        false => NO,
-    })
+    Ok(
+        match report.problems.is_empty() && report.warnings.is_empty() {
+            true => 0,
+            false => NO,
+        },
+    )
 }
 
 /// The git directory and those of linked worktrees with their names.

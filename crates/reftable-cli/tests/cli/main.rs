@@ -16,6 +16,7 @@ mod convert;
 mod corpus;
 mod found;
 mod gone;
+mod import;
 mod names;
 mod places;
 mod process;

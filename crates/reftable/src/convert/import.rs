@@ -1,10 +1,11 @@
 //! Into a stack.
 
+use super::admit::Admission;
 use super::loose::{LooseRefs, Place};
 use super::packed::{Entry, PackedRefs};
 use super::{loose, reflog};
 use crate::error::{Error, Result};
-use crate::record::{LogRecordBuf, LogUpdateBuf, LogValueBuf, RefRecord, RefValueBuf};
+use crate::record::{LogRecordBuf, LogUpdateBuf, LogValueBuf, RefValueBuf};
 use crate::refname::check_name;
 use crate::stack::Stack;
 use crate::table::TableWriter;
@@ -24,8 +25,18 @@ pub struct ImportReport {
     pub logs: u64,
     /// Reflog entries written.
     pub log_entries: u64,
-    /// What could not be taken over, with file and line.
+    /// What could not be taken over: a ref with its name, other things with file and line.
     pub problems: Vec<String>,
+    /// What was taken over though git complains of it.
+    pub warnings: Vec<String>,
+}
+
+impl ImportReport {
+    /// Notes a ref that was not taken over.
+    pub(super) fn refuse(&mut self, name: &[u8], reason: &str) {
+        let name = String::from_utf8_lossy(name);
+        self.problems.push(format!("{name}: {reason}"));
+    }
 }
 
 /// Imports the refs and reflogs of a files repository into a stack, as one transaction.
@@ -39,9 +50,8 @@ pub struct ImportReport {
 ///
 /// # Errors
 ///
-/// Errors of the system and of [`Stack::add`], among them
-/// [`Error::NameConflict`]; then the stack is as it was. Files and lines that are no refs are no
-/// error but in the report.
+/// Errors of the system and of [`Stack::add`]; then the stack is as it was. Files and lines that
+/// are no refs, and refs that git or a table would refuse, are no error but in the report.
 pub fn import_files(
     git_dir: &Path,
     common_dir: &Path,
@@ -82,9 +92,9 @@ pub fn import_files(
             loose: refs.into_iter().peekable(),
             packed: sorted.peekable(),
         };
+        let mut admission = Admission::default();
         while let Some((name, value)) = merged.advance()? {
-            add_ref(writer, &name, base, &value)?;
-            report.refs += 1;
+            admission.write(writer, base, (&name, &value), &mut report)?;
             progress(report.refs);
         }
         logs.write(writer, base, &mut report, &mut progress)
@@ -93,20 +103,6 @@ pub fn import_files(
         .problems
         .extend(packed.into_iter().flat_map(|packed| packed.problems));
     Ok(report)
-}
-
-/// Writes one ref.
-pub(super) fn add_ref(
-    writer: &mut TableWriter<'_>,
-    name: &[u8],
-    update_index: u64,
-    value: &RefValueBuf,
-) -> Result<()> {
-    writer.add_ref(&RefRecord {
-        name,
-        update_index,
-        value: value.as_value(),
-    })
 }
 
 /// Loose refs hide packed ones of the same name.
@@ -198,7 +194,13 @@ impl Logs {
                     update_index: base.saturating_add(number),
                     value: LogValueBuf::Update(entry),
                 };
-                writer.add_log(&record.as_record())?;
+                match writer.add_log(&record.as_record()) {
+                    Err(Error::TooLarge { .. }) => {
+                        report.log_entries -= 1;
+                        report.refuse(name, "entry of its reflog larger than a block");
+                    }
+                    result => result?,
+                }
             }
             progress(report.refs + report.log_entries);
         }

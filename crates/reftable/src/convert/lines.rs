@@ -1,12 +1,12 @@
 //! Lines of text into a stack, written as they come.
 
-use super::import::{ImportReport, add_ref};
+use super::admit::Admission;
+use super::import::ImportReport;
 use super::text::{self, Line};
 use crate::error::{Error, Result};
 use crate::hash::HashId;
 use crate::record::RefValueBuf;
-use crate::refname::check_name;
-use crate::stack::Stack;
+use crate::stack::{Addition, Stack};
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
@@ -34,8 +34,8 @@ use std::io::BufRead;
 ///
 /// # Errors
 ///
-/// Errors of the system and of [`Stack::add`], among them [`Error::NameConflict`]; then the stack is
-/// as it was. Lines that are no refs are no error but in the report.
+/// Errors of the system and of [`Stack::add`]; then the stack is as it was. Lines that are no refs,
+/// and refs that git or a table would refuse, are no error but in the report.
 pub fn import_text(
     input: impl BufRead,
     name: &str,
@@ -48,6 +48,7 @@ pub fn import_text(
         hash: stack.options().write.hash,
         number: 0,
         last: None,
+        recent: None,
         late: BTreeMap::new(),
         report: ImportReport::default(),
         progress,
@@ -56,21 +57,51 @@ pub fn import_text(
     let base = addition.next_update_index()?;
     addition.add(|writer| {
         writer.set_limits(base, base);
+        let mut admission = Admission::default();
         while let Some((name, value)) = lines.advance()? {
-            add_ref(writer, &name, base, &value)?;
+            let report = &mut lines.report;
+            admission.write(writer, base, (&name, &value), report)?;
+            (lines.progress)(report.refs);
         }
         Ok(())
     })?;
-    let above = addition.next_update_index()?;
-    addition.add(|writer| {
-        writer.set_limits(above, above);
-        for (name, value) in &lines.late {
-            add_ref(writer, name, above, value)?;
-        }
-        Ok(())
-    })?;
+    let mut late = std::mem::take(&mut lines.late);
+    while let Some(conflict) = write_late(&mut addition, &late, &mut lines.report)? {
+        late.remove(&conflict);
+    }
     addition.commit()?;
     Ok(lines.report)
+}
+
+/// Writes the refs that were out of order. Gives the name of one that excludes a ref written before,
+/// which was told; then nothing was written.
+fn write_late(
+    addition: &mut Addition,
+    late: &BTreeMap<Vec<u8>, RefValueBuf>,
+    report: &mut ImportReport,
+) -> Result<Option<Vec<u8>>> {
+    let above = addition.next_update_index()?;
+    let mut tried = report.clone();
+    let result = addition.add(|writer| {
+        writer.set_limits(above, above);
+        let mut admission = Admission::default();
+        for (name, value) in late {
+            admission.write(writer, above, (name, value), &mut tried)?;
+        }
+        Ok(())
+    });
+    match result {
+        Err(Error::NameConflict { name, existing }) => {
+            let existing = String::from_utf8_lossy(&existing).into_owned();
+            report.refuse(&name, &format!("excluded by the ref {existing}"));
+            Ok(Some(name))
+        }
+        result => {
+            result?;
+            *report = tried;
+            Ok(None)
+        }
+    }
 }
 
 type Entry = (Vec<u8>, RefValueBuf);
@@ -85,6 +116,8 @@ struct Lines<'a, R, P> {
     number: u64,
     /// The last ref in order. Lines about it may follow.
     last: Option<Entry>,
+    /// The name of the ref in the line read last, if it was taken.
+    recent: Option<Vec<u8>>,
     /// Refs out of order.
     late: BTreeMap<Vec<u8>, RefValueBuf>,
     report: ImportReport,
@@ -104,13 +137,21 @@ impl<R: BufRead, P: FnMut(u64)> Lines<'_, R, P> {
             self.number += 1;
             match text::parse(&line, self.hash) {
                 Some(Line::Nothing) => {}
-                Some(Line::Ref(name, value)) if check_name(&name).is_ok() => {
+                Some(Line::Ref(name, value)) => {
+                    self.recent = Some(name.clone());
                     if let Some(complete) = self.take_ref(name, value) {
                         return Ok(Some(complete));
                     }
                 }
                 Some(Line::Peeled(name, peeled)) => self.take_peeled(&name, peeled),
-                _ => self.problem("is no ref"),
+                Some(Line::PeeledBefore(peeled)) => match self.recent.take() {
+                    Some(name) => self.take_peeled(&name, peeled),
+                    None => self.problem("peels no ref"),
+                },
+                None => {
+                    self.recent = None;
+                    self.problem("is no ref");
+                }
             }
         }
     }
@@ -127,17 +168,13 @@ impl<R: BufRead, P: FnMut(u64)> Lines<'_, R, P> {
                 *known = value;
                 None
             }
-            (None, value) => {
-                self.report.refs += 1;
-                (self.progress)(self.report.refs);
-                match &self.last {
-                    Some((last, _)) if name < *last => {
-                        self.late.insert(name, value);
-                        None
-                    }
-                    _ => self.last.replace((name, value)),
+            (None, value) => match &self.last {
+                Some((last, _)) if name < *last => {
+                    self.late.insert(name, value);
+                    None
                 }
-            }
+                _ => self.last.replace((name, value)),
+            },
         }
     }
 

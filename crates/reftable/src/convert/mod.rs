@@ -11,6 +11,7 @@
 //! one reflog, which a table has in reverse order. What cannot be taken over is reported, never
 //! dropped silently.
 
+mod admit;
 mod export;
 mod import;
 mod lines;

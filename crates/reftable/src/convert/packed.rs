@@ -71,8 +71,9 @@ impl<R: BufRead> PackedRefs<R> {
             }
             let Some((id, name)) = self.parse(&line) else {
                 let (path, number) = (self.path.display(), self.line_number);
+                let text = String::from_utf8_lossy(&line).into_owned();
                 self.problems
-                    .push(format!("{path}: line {number} is no ref"));
+                    .push(format!("{path}: line {number} is no ref: {text:?}"));
                 continue;
             };
             let peeled = match self.next_line()? {
@@ -97,7 +98,6 @@ impl<R: BufRead> PackedRefs<R> {
     fn parse(&self, line: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         let (digits, name) = line.split_at_checked(2 * self.hash.len())?;
         let name = name.strip_prefix(b" ")?;
-        crate::refname::check_name(name).ok()?;
         Some((parse_id(digits, self.hash)?, name.to_vec()))
     }
 }

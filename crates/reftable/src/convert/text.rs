@@ -11,16 +11,21 @@ pub(super) enum Line {
     Ref(Vec<u8>, RefValueBuf),
     /// What the ref of this name peels to.
     Peeled(Vec<u8>, Vec<u8>),
+    /// What the ref of the line before peels to.
+    PeeledBefore(Vec<u8>),
     /// Nothing: empty, or a comment.
     Nothing,
 }
 
 /// Reads "ID NAME", "ID TYPE<tab>NAME" (`git for-each-ref`), "ID<tab>NAME" (`git ls-remote`),
-/// "ID NAME^{}" and "ref: TARGET NAME", with a blank or tab between the parts.
+/// "ID NAME^{}", "^ID" (`packed-refs`) and "ref: TARGET NAME", with a blank or tab between the parts.
 pub(super) fn parse(line: &[u8], hash: HashId) -> Option<Line> {
     let line = line.trim_ascii_end();
     if line.is_empty() || line.starts_with(b"#") {
         return Some(Line::Nothing);
+    }
+    if let Some(digits) = line.strip_prefix(b"^") {
+        return parse_id(digits, hash).map(Line::PeeledBefore);
     }
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let mut parts = line.split(blank);
@@ -62,6 +67,9 @@ mod tests {
         let peeled = format!("{id} refs/tags/v1^{{}}");
         let expected = Line::Peeled(b"refs/tags/v1".to_vec(), vec![0x11; 20]);
         assert_eq!(parse(peeled.as_bytes(), HashId::Sha1), Some(expected));
+        let before = format!("^{id}\n");
+        let expected = Line::PeeledBefore(vec![0x11; 20]);
+        assert_eq!(parse(before.as_bytes(), HashId::Sha1), Some(expected));
         let target = RefValueBuf::Symref(b"refs/heads/main".to_vec());
         let expected = Line::Ref(b"HEAD".to_vec(), target);
         assert_eq!(
