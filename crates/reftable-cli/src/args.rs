@@ -228,8 +228,12 @@ pub(crate) struct Verify {
 Without options the newest tables are merged if their sizes call for it, as after every
 transaction.
 
+Reflogs expire by the rules of `git gc`: entries of refs/stash stay, a reflog that loses all entries
+stays as an empty one, and gc.PATTERN.reflogExpire of the repository goes before the options.
+
 Examples:
   reftable compact --all
+  reftable compact --all --expire-before 1700000000 --except 'refs/heads/release/*'
   reftable compact --all --expire-before 1700000000")]
 pub(crate) struct Compact {
     /// Folder or repository; of the latter also the stacks of linked worktrees.
@@ -244,6 +248,9 @@ pub(crate) struct Compact {
     /// Drop reflog entries with a smaller update index.
     #[arg(long, value_name = "INDEX", requires = "all")]
     pub(crate) expire_below: Option<u64>,
+    /// Drop none of the refs that fit; * stands for any text. May be given several times.
+    #[arg(long, value_name = "PATTERN", requires = "all")]
+    pub(crate) except: Vec<OsString>,
     #[command(flatten)]
     pub(crate) which: Which,
 }

@@ -1,24 +1,24 @@
 //! `reftable compact`
 
 use crate::args::Compact;
+use crate::expiry::Expiry;
 use crate::failure::Failure;
 use crate::out::{Out, shown_path};
 use crate::places::Places;
 use crate::retry::retrying;
-use reftable::{LogExpiry, Stack};
+use reftable::Stack;
 
 pub(crate) fn run(args: &Compact, out: &mut Out) -> Result<u8, Failure> {
     let places = Places::of(&args.path, &args.which)?;
+    let expiry = Expiry::of(args, places.repository.as_ref())?;
     for place in &places.stacks {
         let stack = places.open(place)?;
         let before = size(&stack);
         if args.all {
-            let expires = args.expire_before.is_some() || args.expire_below.is_some();
-            let expiry = LogExpiry {
-                time: args.expire_before.unwrap_or_default(),
-                min_update_index: args.expire_below.unwrap_or_default(),
-            };
-            retrying(&stack, || stack.compact_all(expires.then_some(expiry)))?;
+            retrying(&stack, || match &expiry {
+                Some(expiry) => stack.compact_dropping(&|record| expiry.drops(record)),
+                None => stack.compact_all(None),
+            })?;
         } else {
             retrying(&stack, || stack.auto_compact())?;
         }

@@ -8,6 +8,7 @@ mod clean;
 mod compact;
 mod diff;
 mod dump;
+mod expiry;
 mod export;
 mod failure;
 mod generate;

@@ -52,6 +52,8 @@ impl StackPlace {
 pub(crate) struct Places {
     pub(crate) stacks: Vec<StackPlace>,
     pub(crate) options: StackOptions,
+    /// The repository they are in, if it was found.
+    pub(crate) repository: Option<Stacks>,
     /// Whether they are all of a repository, or of a copy of one.
     pub(crate) whole: bool,
 }
@@ -92,6 +94,7 @@ impl Places {
             Place::Folder(dir) => Places {
                 options: options_for_stack(&dir)?,
                 stacks: vec![one(dir)],
+                repository: None,
                 whole: false,
             },
             Place::Snapshot(dir) => {
@@ -102,17 +105,19 @@ impl Places {
                 Places {
                     stacks,
                     options,
+                    repository: None,
                     whole: true,
                 }
             }
             Place::Repository(path) => {
                 let layout = Stacks::discover(path)?;
                 let options = layout.options(options());
-                let mut stacks = vec![one(layout.shared)];
-                stacks.extend(layout.worktrees.into_iter().map(linked));
+                let mut stacks = vec![one(layout.shared.clone())];
+                stacks.extend(layout.worktrees.iter().cloned().map(linked));
                 Places {
                     stacks,
                     options,
+                    repository: Some(layout),
                     whole: true,
                 }
             }

@@ -46,7 +46,20 @@ pub struct LogUpdate<'a> {
     pub message: &'a [u8],
 }
 
-impl LogUpdate<'_> {
+impl<'a> LogUpdate<'a> {
+    /// The mark that a reflog exists; `zero` is an id of zeros.
+    pub(crate) fn marker(zero: &'a [u8]) -> LogUpdate<'a> {
+        LogUpdate {
+            old_id: zero,
+            new_id: zero,
+            name: b"",
+            email: b"",
+            time: 0,
+            tz_offset: 0,
+            message: b"",
+        }
+    }
+
     /// Whether this is no entry but the mark that a reflog exists: both ids are zero. git writes
     /// one for a reflog without entries, and readers of entries pass it over (format section 16.5).
     /// The other fields do not matter; a compaction by git adds a newline to the message.

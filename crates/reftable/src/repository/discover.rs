@@ -1,6 +1,7 @@
 //! Finding the folders of a repository.
 
 use super::config::Config;
+use super::expiry::{self, ReflogRule};
 use super::format::Format;
 use super::git_dir::{Found, common_dir, look_at_file, look_in};
 use super::settings::Settings;
@@ -21,6 +22,8 @@ pub(super) struct Layout {
     pub(super) bare: bool,
     pub(super) hash: HashId,
     pub(super) settings: Settings,
+    /// Or the reason why they cannot be told.
+    pub(super) reflog_rules: std::result::Result<Vec<ReflogRule>, String>,
     /// The folder of the stack of shared refs.
     pub(super) stack: PathBuf,
     /// The folder of the linked worktree's stack.
@@ -81,6 +84,7 @@ impl Layout {
             bare: bare && work_tree.is_none(),
             hash: format.hash,
             settings: Settings::of(&config, &path)?,
+            reflog_rules: expiry::rules(&config),
             git_dir,
             common_dir,
             work_tree,
@@ -128,6 +132,7 @@ pub struct Stacks {
     pub worktrees: Vec<(OsString, PathBuf)>,
     /// The hash of the object ids.
     pub hash: HashId,
+    reflog_rules: std::result::Result<Vec<ReflogRule>, String>,
     settings: Settings,
 }
 
@@ -163,8 +168,23 @@ impl Stacks {
             common_dir: layout.common_dir,
             hash: layout.hash,
             settings: layout.settings,
+            reflog_rules: layout.reflog_rules,
             shared: layout.stack,
         })
+    }
+
+    /// How long `git gc` keeps the reflogs of some refs, `gc.PATTERN.reflogExpire`. Of several that
+    /// are about one ref the first counts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsupportedRepository`] for a time that cannot be read.
+    pub fn reflog_rules(&self) -> Result<Vec<ReflogRule>> {
+        let refused = |reason: &String| Error::UnsupportedRepository {
+            path: self.common_dir.join("config"),
+            reason: reason.clone(),
+        };
+        self.reflog_rules.clone().map_err(|reason| refused(&reason))
     }
 
     /// The options for these stacks. What the repository says goes before `options`: the hash,

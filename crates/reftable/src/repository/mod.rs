@@ -13,13 +13,16 @@
 
 mod config;
 mod discover;
+mod expiry;
 mod format;
 mod git_dir;
 mod pseudo;
 mod settings;
 mod state;
+mod wildmatch;
 
 pub use discover::{RefStorage, Stacks};
+pub use expiry::{Keep, ReflogRule};
 pub use git_dir::is_gitfile;
 pub use state::StateToken;
 

@@ -27,6 +27,22 @@ const FOLD_LIMIT: u64 = 256 << 10;
 /// The largest block size in bytes.
 const LONGEST_BLOCK: u32 = BLOCK_SIZE_LIMIT - 1;
 
+/// Which log entries a compaction drops.
+#[derive(Clone, Copy)]
+pub(super) enum Expiry<'a> {
+    Nothing,
+    /// By age, as the C library does: a reflog that loses all its entries is gone.
+    Bounds(LogExpiry),
+    /// Those that the function is true for. A reflog that loses all its entries stays, empty.
+    Entries(&'a dyn Fn(&LogRecord<'_>) -> bool),
+}
+
+impl Expiry<'_> {
+    fn drops_something(&self) -> bool {
+        !matches!(self, Expiry::Nothing)
+    }
+}
+
 /// What to do about a table that somebody else has locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum WhenLocked {
@@ -42,10 +58,10 @@ struct LockedTables {
 }
 
 impl Inner {
-    pub(super) fn compact_all(&self, expiry: Option<LogExpiry>) -> Result<()> {
+    pub(super) fn compact_all(&self, expiry: Expiry<'_>) -> Result<()> {
         let base = self.snapshot();
         // One table has nothing to be merged with, but may have logs to drop.
-        let enough = if expiry.is_some() { 1 } else { 2 };
+        let enough = if expiry.drops_something() { 1 } else { 2 };
         if base.names.len() < enough {
             return Ok(());
         }
@@ -57,7 +73,7 @@ impl Inner {
         let Some(range) = self.find_due(&base) else {
             return Ok(());
         };
-        let result = self.compact(&base, range, None, WhenLocked::TakeNewer);
+        let result = self.compact(&base, range, Expiry::Nothing, WhenLocked::TakeNewer);
         self.stats().failures += u64::from(result.is_err());
         result
     }
@@ -80,7 +96,7 @@ impl Inner {
         &self,
         base: &Snapshot,
         range: Range<usize>,
-        expiry: Option<LogExpiry>,
+        expiry: Expiry<'_>,
         when_locked: WhenLocked,
     ) -> Result<()> {
         self.stats().attempts += 1;
@@ -145,7 +161,7 @@ impl Inner {
         &self,
         tables: Vec<Arc<Table>>,
         keep_tombstones: bool,
-        expiry: Option<LogExpiry>,
+        expiry: Expiry<'_>,
         effort: Effort,
     ) -> Result<Option<StagedTable>> {
         let footer = Header::footer_len_for(self.options.write.hash) as u64;
@@ -167,7 +183,7 @@ impl Inner {
             let mut copying = Copying {
                 keep_tombstones,
                 end_messages: self.options.quirks.end_messages,
-                expiry: expiry.unwrap_or_default(),
+                expiry,
                 entries: 0,
             };
             let result = StagedTable::write(self, options.clone(), range, |writer| {
@@ -267,19 +283,19 @@ fn try_fold(
         tables.push(table.open(inner)?);
     }
     // It is short, and its turn to be merged comes again soon.
-    let table = inner.merge(tables, start > 0, None, Effort::Least)?;
+    let table = inner.merge(tables, start > 0, Expiry::Nothing, Effort::Least)?;
     Ok(Some((start, table)))
 }
 
 /// Copies records from the old tables to the new one.
-struct Copying {
+struct Copying<'a> {
     keep_tombstones: bool,
     end_messages: bool,
-    expiry: LogExpiry,
+    expiry: Expiry<'a>,
     entries: u64,
 }
 
-impl Copying {
+impl Copying<'_> {
     fn copy_refs(&mut self, view: &MergedTable, writer: &mut TableWriter<'_>) -> Result<()> {
         let mut refs = view.refs_from(b"")?;
         while let Some(record) = refs.next()? {
@@ -292,14 +308,47 @@ impl Copying {
     }
 
     fn copy_logs(&mut self, view: &MergedTable, writer: &mut TableWriter<'_>) -> Result<()> {
+        // The reflog that has lost all entries so far, and the index of the newest one.
+        let mut emptied: Option<(Vec<u8>, u64)> = None;
+        let mut last_kept = Vec::new();
         let mut logs = view.logs_from(b"", u64::MAX)?;
         while let Some(record) = logs.next()? {
+            if emptied
+                .as_ref()
+                .is_some_and(|(name, _)| name != record.name)
+            {
+                self.mark_emptied(emptied.take(), view, writer)?;
+            }
             if self.keeps_log(&record) {
+                last_kept.clear();
+                last_kept.extend_from_slice(record.name);
+                emptied = None;
                 self.copy_log(record, writer)?;
                 self.entries += 1;
+            } else if !record.is_deletion() && emptied.is_none() && last_kept != record.name {
+                emptied = Some((record.name.to_vec(), record.update_index));
             }
         }
-        Ok(())
+        self.mark_emptied(emptied, view, writer)
+    }
+
+    /// Writes the mark of an empty reflog in place of its newest entry.
+    fn mark_emptied(
+        &mut self,
+        emptied: Option<(Vec<u8>, u64)>,
+        view: &MergedTable,
+        writer: &mut TableWriter<'_>,
+    ) -> Result<()> {
+        let (Some((name, update_index)), Expiry::Entries(_)) = (emptied, self.expiry) else {
+            return Ok(());
+        };
+        let zero = vec![0; view.hash().len()];
+        self.entries += 1;
+        writer.add_log(&LogRecord {
+            name: &name,
+            update_index,
+            value: LogValue::Update(LogUpdate::marker(&zero)),
+        })
     }
 
     fn copy_log(&self, record: LogRecord<'_>, writer: &mut TableWriter<'_>) -> Result<()> {
@@ -318,11 +367,14 @@ impl Copying {
     fn keeps_log(&self, record: &LogRecord<'_>) -> bool {
         match &record.value {
             LogValue::Deletion => self.keep_tombstones,
-            // A bound of 0 is never undercut.
-            LogValue::Update(update) => {
-                update.time >= self.expiry.time
-                    && record.update_index >= self.expiry.min_update_index
-            }
+            LogValue::Update(update) => match self.expiry {
+                Expiry::Nothing => true,
+                // A bound of 0 is never undercut.
+                Expiry::Bounds(bounds) => {
+                    update.time >= bounds.time && record.update_index >= bounds.min_update_index
+                }
+                Expiry::Entries(drops) => update.is_marker() || !drops(record),
+            },
         }
     }
 }

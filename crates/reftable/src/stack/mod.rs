@@ -41,6 +41,7 @@ use crate::merged::MergedTable;
 use crate::record::{LogRecord, RefRecord};
 use crate::table::TableWriter;
 use addition::WhenOutdated;
+use compact::Expiry;
 use snapshot::{Snapshot, View};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -276,7 +277,20 @@ impl Stack {
     /// [`Error::Outdated`] if the list is not the loaded one or does not
     /// have the merged tables any more. On any error before the list is replaced nothing changed.
     pub fn compact_all(&self, expiry: Option<LogExpiry>) -> Result<()> {
+        let expiry = expiry.map_or(Expiry::Nothing, Expiry::Bounds);
         self.inner.compact_all(expiry)
+    }
+
+    /// Merges all tables into one, and drops the log entries that `drops` is true for.
+    ///
+    /// A reflog stays though it loses all entries, with the mark of an empty one as its record:
+    /// git goes on logging only where there is a reflog.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Stack::compact_all`].
+    pub fn compact_dropping(&self, drops: &dyn Fn(&LogRecord<'_>) -> bool) -> Result<()> {
+        self.inner.compact_all(Expiry::Entries(drops))
     }
 
     /// Merges the newest tables if their sizes call for it.
