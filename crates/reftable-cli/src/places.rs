@@ -71,7 +71,7 @@ impl Places {
             (true, Some(name)) => Err(Failure::usage(format!(
                 "{} has no stack {}",
                 path.display(),
-                name.display()
+                name.to_string_lossy()
             ))),
             _ => Ok(places),
         }

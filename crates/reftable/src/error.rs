@@ -315,6 +315,14 @@ fn text(name: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(name)
 }
 
+/// What is said in front of a missing file's path.
+fn missing(path: &Path) -> &'static str {
+    match path.extension() {
+        Some(extension) if extension == "list" => "list of tables does not exist: ",
+        _ => "table does not exist: ",
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -322,13 +330,7 @@ impl fmt::Display for Error {
                 write!(f, "cannot {op} {}: {source}", path.display())
             }
             Error::Corrupt(corruption) => corruption.fmt(f),
-            Error::NotFound { path } => {
-                let what = match path.extension() {
-                    Some(extension) if extension == "list" => "list of tables",
-                    _ => "table",
-                };
-                write!(f, "{what} does not exist: {}", path.display())
-            }
+            Error::NotFound { path } => write!(f, "{}{}", missing(path), path.display()),
             Error::Locked { path, age: None } => write!(f, "locked by {}", path.display()),
             Error::Locked {
                 path,
