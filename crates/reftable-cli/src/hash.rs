@@ -6,9 +6,9 @@
 use crate::args::Hash;
 use crate::failure::Failure;
 use crate::out::Out;
-use reftable::hex::hex;
 use crate::places::Places;
 use crate::target::{Place, Target};
+use reftable::hex::hex;
 use reftable::{LogUpdate, LogValue, RefValue, View};
 use sha2::{Digest, Sha256};
 use std::ops::ControlFlow;

@@ -152,7 +152,10 @@ fn copy_without_all_tables_has_no_list() {
     std::fs::remove_file(dir.path().join(&tables[1])).unwrap();
     let error = stack.copy_to(copy.path()).unwrap_err();
     assert!(matches!(&error, Error::NotFound { path } if path.ends_with(&tables[1])));
-    assert!(files(copy.path()).is_empty(), "what was copied is gone again");
+    assert!(
+        files(copy.path()).is_empty(),
+        "what was copied is gone again"
+    );
 
     let copy = scratch();
     let fs = HookFs::new();
