@@ -52,6 +52,8 @@ GIT_TESTS ?= t060 t061 t14 t3200
 
 # Seconds for `make stress`, and for each target of `make fuzz`.
 STRESS_SECONDS ?= 600
+# Random damages to stacks that are repaired, for `make stress`.
+REPAIR_ROUNDS ?= 5000
 FUZZ_SECONDS ?= 600
 
 # For `make bench`: refs in the large table, and rounds. Figures are published for 1000000 refs.
@@ -149,6 +151,8 @@ quick: | setup
 stress: | setup
 	$(Q)GIT='$(GIT)' STRESS_SECONDS=$(STRESS_SECONDS) $(CARGO) test -q --target-dir $(TARGET) \
 		--package reftable --test processes -- --nocapture nothing_acknowledged
+	$(Q)REPAIR_ROUNDS=$(REPAIR_ROUNDS) $(CARGO) test -q --target-dir $(TARGET) \
+		--package reftable --test oracle -- --nocapture
 
 fuzz: | setup
 	$(Q)fuzz/run $(FUZZ_SECONDS)

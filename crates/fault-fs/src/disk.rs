@@ -219,6 +219,19 @@ impl Disk {
         Ok(file)
     }
 
+    /// Gives a file a second name, which must be free.
+    pub(super) fn link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        let file = self.file_at(from)?;
+        if self.live.contains_key(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.change(Change::Link {
+            path: to.to_path_buf(),
+            file,
+        });
+        Ok(())
+    }
+
     pub(super) fn append(&mut self, file: usize, data: &[u8]) -> io::Result<()> {
         self.inode_mut(file)?.bytes.extend_from_slice(data);
         Ok(())

@@ -37,6 +37,8 @@ pub enum Action {
     Sync,
     /// Gives a pending file its final name.
     Persist,
+    /// Gives a file a second name.
+    Link,
     /// Removes a file, also one that is still pending when it is dropped.
     Remove,
     /// Makes the names in a folder durable.
@@ -46,8 +48,11 @@ pub enum Action {
 impl Action {
     /// Whether it changes what is there, or what of it is durable.
     pub fn is_change(self) -> bool {
-        use Action::{Create, Persist, Remove, Sync, SyncDir, Write};
-        matches!(self, Create | Write | Sync | Persist | Remove | SyncDir)
+        use Action::{Create, Link, Persist, Remove, Sync, SyncDir, Write};
+        matches!(
+            self,
+            Create | Write | Sync | Persist | Link | Remove | SyncDir
+        )
     }
 }
 
@@ -58,7 +63,7 @@ pub struct Operation {
     pub number: usize,
     /// What it does.
     pub action: Action,
-    /// The file or folder; for [`Action::Persist`] the new name.
+    /// The file or folder; for [`Action::Persist`] and [`Action::Link`] the new name.
     pub path: PathBuf,
 }
 
@@ -317,6 +322,10 @@ impl Fs for FaultFs {
 
     fn create_named(&self, path: &Path, mode: Mode) -> io::Result<Option<Box<dyn PendingFile>>> {
         self.create(path, mode).map(Some)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.perform(Action::Link, to, |disk| disk.link(from, to))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

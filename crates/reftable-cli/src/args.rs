@@ -411,17 +411,26 @@ pub(crate) struct Unlock {
 /// Bring damaged stacks back to a state that git reads.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Sound tables are kept. What can be read of a damaged one goes into a new table, a missing one is
-replaced by unlisted tables of the same update indexes if there are any, and a list that is missing,
-empty or malformed is made anew from the tables found. The old folder is kept beside the new one,
-as reftable.broken-SECONDS. Where records were lost, refs show older values, and deleted ones may
-come back: the output tells which tables are concerned.
+Sound tables are kept, and what can be read of a damaged one goes into a new table. Where tables are
+missing, an unlisted one takes their place if it explains all those around them: it then is what a
+compaction made of them. A damaged line of the list stands for the table whose name is closest; only
+if no line can be used, the list is made anew from the tables found. Nothing is removed: the files
+that are no part of the repaired stack stay in its folder, with `.damaged-` in their names.
+
+The output names the refs and reflogs that are gone or older than they were, as far as that can be
+told: by name, or as those between two names. An unlisted table that may never have been committed
+is told and not taken, unless --take-unlisted asks for it.
 
 A lock that was left behind is removed as by `reftable unlock`, with proof or --force.
 
+Exit status:
+  0  nothing is lost: there was no damage, or everything is back
+  1  something is in doubt: possibly deleted, uncertain, or in a table that was not taken
+  3  something is lost, or shows an older value; with --dry-run, there is damage
+
 Examples:
   reftable repair --dry-run
-  reftable repair project.git")]
+  reftable repair --json project.git")]
 pub(crate) struct Repair {
     /// Folder or repository; of the latter also the stacks of linked worktrees.
     #[arg(default_value = ".")]
@@ -432,6 +441,12 @@ pub(crate) struct Repair {
     /// Remove locks without proof that nobody needs them.
     #[arg(long)]
     pub(crate) force: bool,
+    /// Take unlisted tables that fit a gap or the end, though they may never have been committed.
+    #[arg(long)]
+    pub(crate) take_unlisted: bool,
+    /// Print a JSON object for each stack, table and loss.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Make stacks of the refs and reflogs of a files repository, or of lines of text.

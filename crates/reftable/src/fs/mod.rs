@@ -60,6 +60,13 @@ pub trait Fs: Debug + Send + Sync {
         Ok(None)
     }
 
+    /// Gives a file a second name, `to`. Fails with [`io::ErrorKind::Unsupported`] where files can
+    /// have one name only.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let _ = (from, to);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
 

@@ -49,6 +49,10 @@ impl Fs for OsFs {
         self.create_unique(path, mode).map(Some)
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }

@@ -38,6 +38,41 @@ pub(crate) fn largest_update_index(name: &str) -> Option<u64> {
     u64::from_str_radix(max, 16).ok()
 }
 
+/// The update indexes in the name that git or this library has given to a table.
+pub(crate) fn binding_range_of(name: &str) -> Option<(u64, u64)> {
+    range_of(name).filter(|_| is_table_name(name))
+}
+
+/// Whether a table with the update indexes in `range` is another one than that named `name`: the bytes
+/// of another table of the list whose names are `listed`, or of one of its predecessors, are there.
+///
+/// Names alone bind nobody: JGit gives some tables names with too small a range.
+pub(crate) fn is_other_table(name: &str, range: (u64, u64), listed: &[String]) -> bool {
+    let Some(named) = range_of(name) else {
+        return false;
+    };
+    let is_within = range.0 <= named.0 && named.1 <= range.1;
+    let is_its = |other: &String| {
+        let other_range = range_of(other).filter(|_| other != name);
+        other_range.is_some_and(|other| other.0 <= range.1 && range.0 <= other.1)
+    };
+    !is_within && listed.iter().any(is_its)
+}
+
+/// The update indexes in a table's name, as git, JGit and this library give them: two hexadecimal
+/// numbers.
+pub(crate) fn range_of(name: &str) -> Option<(u64, u64)> {
+    let mut parts = name.split(['-', '.']);
+    let mut number = || {
+        let part = parts.next()?;
+        let digits = part.strip_prefix("0x").unwrap_or(part);
+        let is_number = digits.len() >= 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_number.then(|| u64::from_str_radix(digits, 16).ok())?
+    };
+    let (min, max) = (number()?, number()?);
+    (min <= max).then_some((min, max))
+}
+
 /// Whether git or this library may have given `name` to a table being written.
 pub(crate) fn is_temporary_name(name: &str) -> bool {
     name.rsplit_once(".temp.").is_some_and(|(range, unique)| {
@@ -108,5 +143,21 @@ mod tests {
         ] {
             assert!(!is_temporary_name(foreign), "{foreign}");
         }
+    }
+
+    #[test]
+    fn names_of_all_writers_tell_their_update_indexes() {
+        assert_eq!(
+            range_of("0x000000000001-0x00000000001f-000000ab.ref"),
+            Some((1, 0x1f))
+        );
+        assert_eq!(range_of("0x000000000001-0x000000000002.ref"), Some((1, 2)));
+        assert_eq!(
+            range_of("000000000003-000000000003-0badcafe.log"),
+            Some((3, 3))
+        );
+        assert_eq!(range_of("table.ref"), None);
+        assert_eq!(range_of("0x000000000002-0x000000000001.ref"), None);
+        assert_eq!(range_of("1-2.ref"), None);
     }
 }

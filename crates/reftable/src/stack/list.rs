@@ -65,7 +65,7 @@ fn find_repeated<'a>(lines: &[(&'a str, u64)]) -> Option<(&'a str, u64)> {
 }
 
 /// The part of a line that fits into a message.
-fn shown(line: &[u8]) -> String {
+pub(crate) fn shown(line: &[u8]) -> String {
     let end = line.len().min(100);
     line.get(..end)
         .unwrap_or_default()

@@ -7,7 +7,8 @@ use super::Inner;
 use super::file_name::LOCK_SUFFIX;
 use super::list::LIST;
 use crate::error::{Error, Result};
-use crate::fs::PendingFile;
+use crate::fs::{Fs, PendingFile};
+use crate::stack::StackOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -25,19 +26,28 @@ pub(super) fn lock_list_within(
     inner: &Inner,
     timeout: Option<Duration>,
 ) -> Result<Box<dyn PendingFile>> {
-    let path = lock_path(inner, LIST);
-    let fs = &inner.options.fs;
+    lock_list_in(&inner.dir, &inner.options, timeout)
+}
+
+/// The same for the stack in a folder, of which nothing needs to be loaded.
+pub(crate) fn lock_list_in(
+    dir: &Path,
+    options: &StackOptions,
+    timeout: Option<Duration>,
+) -> Result<Box<dyn PendingFile>> {
+    let path = lock_path(dir, LIST);
+    let fs = &*options.fs;
     let start = fs.now();
     let mut pause = Duration::ZERO;
     loop {
-        let Some(lock) = try_lock(inner, &path)? else {
+        let Some(lock) = try_lock(options, &path)? else {
             let waited = fs.now().saturating_sub(start);
             let left = match timeout {
-                Some(timeout) if waited >= timeout => return Err(locked(inner, path)),
+                Some(timeout) if waited >= timeout => return Err(locked(fs, path)),
                 Some(timeout) => timeout - waited,
                 None => MAX_PAUSE,
             };
-            pause = longer_pause(inner, pause).min(MAX_PAUSE);
+            pause = longer_pause(fs, pause).min(MAX_PAUSE);
             fs.sleep(pause.min(left));
             continue;
         };
@@ -47,48 +57,48 @@ pub(super) fn lock_list_within(
 
 /// A pause above the last one by a random part of it and a millisecond, so that those who wait
 /// for each other do not meet again.
-pub(super) fn longer_pause(inner: &Inner, pause: Duration) -> Duration {
-    let random = f64::from(inner.options.fs.random()) / f64::from(u32::MAX);
+pub(super) fn longer_pause(fs: &dyn Fs, pause: Duration) -> Duration {
+    let random = f64::from(fs.random()) / f64::from(u32::MAX);
     pause + pause.mul_f64(random) + Duration::from_millis(1)
 }
 
 /// Takes the lock of a table, at once or not at all.
 pub(super) fn lock_table(inner: &Inner, table: &str) -> Result<Box<dyn PendingFile>> {
-    let path = lock_path(inner, table);
-    match try_lock(inner, &path)? {
+    let path = lock_path(&inner.dir, table);
+    match try_lock(&inner.options, &path)? {
         Some(mut lock) => {
             // A long stack has more tables than a process may have open files.
             lock.close();
             Ok(lock)
         }
-        None => Err(locked(inner, path)),
+        None => Err(locked(&*inner.options.fs, path)),
     }
 }
 
 /// Whether somebody has, or may have, locked a table. Only meaningful while the list is locked:
 /// table locks are taken under its lock.
 pub(super) fn is_table_locked(inner: &Inner, table: &str) -> bool {
-    match inner.options.fs.modified(&lock_path(inner, table)) {
+    match inner.options.fs.modified(&lock_path(&inner.dir, table)) {
         Ok(_) => true,
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     }
 }
 
-fn lock_path(inner: &Inner, name: &str) -> PathBuf {
-    inner.dir.join([name, LOCK_SUFFIX].concat())
+fn lock_path(dir: &Path, name: &str) -> PathBuf {
+    dir.join([name, LOCK_SUFFIX].concat())
 }
 
 /// `None` if it exists.
-fn try_lock(inner: &Inner, path: &Path) -> Result<Option<Box<dyn PendingFile>>> {
-    match inner.options.fs.create(path, inner.mode()) {
+fn try_lock(options: &StackOptions, path: &Path) -> Result<Option<Box<dyn PendingFile>>> {
+    match options.fs.create(path, options.mode()) {
         Ok(lock) => Ok(Some(lock)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
         Err(error) => Err(Error::io("create", path)(error)),
     }
 }
 
-fn locked(inner: &Inner, path: PathBuf) -> Error {
-    let made = inner.options.fs.modified(&path).ok();
+fn locked(fs: &dyn Fs, path: PathBuf) -> Error {
+    let made = fs.modified(&path).ok();
     let age = made.and_then(|made| SystemTime::now().duration_since(made).ok());
     Error::Locked { path, age }
 }

@@ -21,9 +21,9 @@ mod conflicts;
 mod copy;
 pub(crate) mod file_name;
 pub(crate) mod list;
-mod lock;
+pub(crate) mod lock;
 mod options;
-mod publish;
+pub(crate) mod publish;
 mod reload;
 mod segments;
 mod snapshot;
@@ -71,11 +71,7 @@ struct Inner {
 
 impl Inner {
     fn mode(&self) -> Mode {
-        Mode {
-            bits: self.options.file_mode.unwrap_or(0o666),
-            exact: self.options.file_mode.is_some(),
-            extra: self.options.extra_mode,
-        }
+        self.options.mode()
     }
 
     fn is_durable(&self) -> bool {

@@ -1,6 +1,6 @@
 //! How a stack writes, locks and compacts, and what survives a power cut.
 
-use crate::fs::{Fs, OsFs};
+use crate::fs::{Fs, Mode, OsFs};
 use crate::table::WriteOptions;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -81,6 +81,16 @@ pub struct Quirks {
     pub fixed_blocks: bool,
     /// Compaction ends the messages of log entries with a newline where they have none.
     pub end_messages: bool,
+}
+
+impl StackOptions {
+    /// The mode of new tables and lists.
+    pub(crate) fn mode(&self) -> Mode {
+        Mode {
+            bits: self.file_mode.unwrap_or(0o666),
+            exact: self.file_mode.is_some(),
+        }
+    }
 }
 
 impl Default for StackOptions {

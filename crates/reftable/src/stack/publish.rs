@@ -6,11 +6,11 @@ use super::file_name::table_name;
 use super::list::{LIST_LIMIT, List, encode};
 use super::staged::{StagedTable, write_all};
 use crate::error::{Error, Result};
-use crate::fs::PendingFile;
+use crate::fs::{Fs, PendingFile};
 use bytes::Bytes;
 use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How many random names are tried for a table.
 const NAME_TRIES: u32 = 100;
@@ -75,7 +75,7 @@ pub(super) fn publish(
     }
     let file = lock.hold();
     // P6: the commit point, which unlocks.
-    if let Err(error) = replace_list(inner, &mut *lock, &list) {
+    if let Err(error) = replace_list(&*inner.options.fs, &inner.list, &mut *lock, &list) {
         if error.is_unclear {
             placed.paths.clear();
         }
@@ -96,10 +96,10 @@ pub(super) fn publish(
 }
 
 /// A list that was not replaced, or perhaps was.
-struct NotReplaced {
-    error: Error,
+pub(crate) struct NotReplaced {
+    pub(crate) error: Error,
     /// Whether the list may name the new tables.
-    is_unclear: bool,
+    pub(crate) is_unclear: bool,
 }
 
 /// Renames the lock, which holds `list`, to the list.
@@ -107,16 +107,16 @@ struct NotReplaced {
 /// A file system on the network may report a failure of what it did, if the answer was lost, or of
 /// what it does later. If the list is the new one, it is done; else only a refusal tells that it is
 /// not.
-fn replace_list(
-    inner: &Inner,
+pub(crate) fn replace_list(
+    fs: &dyn Fs,
+    path: &Path,
     lock: &mut dyn PendingFile,
     list: &[u8],
 ) -> std::result::Result<(), NotReplaced> {
-    let path = &inner.list;
     let Err(error) = lock.persist(path) else {
         return Ok(());
     };
-    let is_unclear = match inner.options.fs.read(path, LIST_LIMIT) {
+    let is_unclear = match fs.read(path, LIST_LIMIT) {
         Ok(bytes) if bytes == list => return Ok(()),
         Err(unread) if unread.kind() != io::ErrorKind::NotFound => true,
         // Another machine may see the new list already, or this one see it in a moment.

@@ -151,7 +151,7 @@ impl Inner {
             if tries >= MIN_TRIES && fs.now().saturating_sub(start) >= PATIENCE {
                 return Err(error);
             }
-            pause = longer_pause(self, pause);
+            pause = longer_pause(&**fs, pause);
             fs.sleep(pause);
         }
     }

@@ -59,6 +59,8 @@ pub enum Kind {
     HashMismatch,
     /// Update indexes of a table do not come after those of the table before.
     UpdateIndexRange,
+    /// A table has other update indexes than its name says: it is not the table that was listed.
+    OtherTable,
     /// A table's name is none that a writer gives.
     TableName,
     /// The list does not end with a newline.
@@ -92,6 +94,7 @@ impl Kind {
             Kind::IoError => "IoError",
             Kind::HashMismatch => "HashMismatch",
             Kind::UpdateIndexRange => "UpdateIndexRange",
+            Kind::OtherTable => "OtherTable",
             Kind::TableName => "TableName",
             Kind::NoFinalNewline => "NoFinalNewline",
             Kind::StrayTable => "StrayTable",
@@ -114,6 +117,7 @@ impl Kind {
             Kind::IoError => "cannot be read",
             Kind::HashMismatch => "another hash than the stack's",
             Kind::UpdateIndexRange => "update indexes do not come after those of the table before",
+            Kind::OtherTable => "other update indexes than its name says",
             Kind::TableName => "unusual name of a table",
             Kind::NoFinalNewline => "list does not end with a newline",
             Kind::StrayTable => "table that the list does not name",

@@ -4,7 +4,7 @@ use super::{Finding, Kind, Severity, names, verify_table};
 use crate::error::{Defect, Error};
 use crate::merged::MergedTable;
 use crate::stack::StackOptions;
-use crate::stack::file_name::{LOCK_SUFFIX, is_table_name, is_temporary_name};
+use crate::stack::file_name::{LOCK_SUFFIX, is_other_table, is_table_name, is_temporary_name};
 use crate::stack::list::{LIST, LIST_LIMIT, parse};
 use crate::table::Table;
 use std::io;
@@ -90,7 +90,8 @@ impl Check<'_> {
             }
         };
         if bytes.last().is_some_and(|byte| *byte != b'\n') {
-            self.found(LIST, Severity::Warning, Kind::NoFinalNewline, None);
+            // Some versions of git then read no table at all.
+            self.found(LIST, Severity::Error, Kind::NoFinalNewline, None);
         }
         match parse(&bytes) {
             Ok(names) => Some(names),
@@ -107,7 +108,7 @@ impl Check<'_> {
         let mut tables = Vec::new();
         for (done, name) in listed.iter().enumerate() {
             progress(name, done, listed.len());
-            let Some(table) = self.table(name) else {
+            let Some(table) = self.table(name, listed) else {
                 continue;
             };
             let (min, max) = (table.min_update_index(), table.max_update_index());
@@ -132,7 +133,7 @@ impl Check<'_> {
     }
 
     /// Checks one table; gives it if it can be opened.
-    fn table(&mut self, name: &str) -> Option<Table> {
+    fn table(&mut self, name: &str, listed: &[String]) -> Option<Table> {
         if !is_table_name(name) {
             self.found(name, Severity::Note, Kind::TableName, None);
         }
@@ -150,6 +151,12 @@ impl Check<'_> {
         };
         self.findings.extend(verify_table(source.clone(), name));
         let table = Table::open(source, name).ok()?;
+        let range = (table.min_update_index(), table.max_update_index());
+        if is_other_table(name, range, listed) {
+            let detail = format!("it has {} to {}", range.0, range.1);
+            let kind = Kind::OtherTable;
+            self.found(name, Severity::Error, kind, Some(detail));
+        }
         let (expected, found) = (self.options.write.hash, table.hash());
         if found != expected {
             let detail = format!("{found} instead of {expected}");

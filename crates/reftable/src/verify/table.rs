@@ -88,9 +88,11 @@ impl Walk<'_> {
     fn blocks(&mut self) -> Result<(), Error> {
         let mut inflater = Inflater::default();
         let mut position = self.start();
+        let mut before: Option<(BlockType, u64)> = None;
         while let (Some(start), true) = (position, self.findings.len() < MAX_FINDINGS) {
             let block = self.table.any_block_at(start, &mut inflater)?;
             self.enter_stage(&block);
+            self.check_place(&block, before);
             if let Err(flaw) = self.records(&block) {
                 let error = block.error(self.table.name(), flaw);
                 self.findings
@@ -101,8 +103,32 @@ impl Walk<'_> {
                 }
             }
             position = self.table.position_after(&block)?;
+            before = self
+                .expected_after(&block, position)
+                .map(|at| (block.kind, at));
         }
         Ok(())
+    }
+
+    /// Where the next block of a section starts by the block size: at once if there are no zeros after
+    /// the block, else after as many bytes as a block has.
+    fn expected_after(&self, block: &Block, next: Option<u64>) -> Option<u64> {
+        let size = u64::from(self.table.block_size());
+        match (block.kind, size) {
+            (BlockType::Log, _) | (_, 0) => None,
+            _ if block.stored_len < size && next == Some(block.end()) => next,
+            _ => block.place.position.checked_add(size),
+        }
+    }
+
+    /// Some readers go by the block size alone from block to block, and skip blocks if it is wrong.
+    fn check_place(&mut self, block: &Block, before: Option<(BlockType, u64)>) {
+        let (position, size) = (block.place.position, self.table.block_size());
+        let is_elsewhere = before.is_some_and(|(kind, at)| kind == block.kind && at != position);
+        if is_elsewhere {
+            let detail = format!("the block size, {size} bytes, does not fit");
+            self.found(position, Defect::BadBlockLen, detail);
+        }
     }
 
     /// After a damaged block the next key cannot be compared with the last one.

@@ -14,3 +14,4 @@ mod crash_support;
 mod found;
 mod histories;
 mod model;
+mod repair;

@@ -64,9 +64,14 @@ fn sound_stacks_of_every_writer_have_no_errors() {
             options.write.hash = HashId::Sha256;
         }
         let mut findings = verify_stack(entry.path.join("reftable"), &options);
-        // Go's stack has a ref whose id is all zero.
-        findings.retain(|f| f.severity == Severity::Error && f.kind.name() != "BadRefOid");
-        assert_eq!(findings, [], "{}", entry.name);
+        findings.retain(|f| f.severity == Severity::Error);
+        let kinds: Vec<_> = findings.iter().map(|finding| finding.kind.name()).collect();
+        match &*entry.name {
+            // That writer leaves out the last newline, and git 2.55 reads nothing then. One of its
+            // refs has an id of zeros.
+            "go-stack" => assert_eq!(kinds, ["NoFinalNewline", "BadRefOid"]),
+            name => assert_eq!(kinds, [""; 0], "{name}: {findings:?}"),
+        }
     }
 }
 
@@ -79,7 +84,9 @@ fn corrupt_stacks_are_found_out() {
             .filter(|(_, _, severity)| *severity == Severity::Error);
         let errors: Vec<_> = errors.map(|(_, kind, _)| *kind).collect();
         let classes: Vec<&str> = entry.columns[0].split('|').collect();
-        if classes.iter().any(|class| class.starts_with("ok")) {
+        if entry.name == "no-final-newline" {
+            assert_eq!(errors, ["NoFinalNewline"]);
+        } else if classes.iter().any(|class| class.starts_with("ok")) {
             assert_eq!(errors, [""; 0], "{}", entry.name);
         } else {
             assert!(classes.contains(&errors[0]), "{}: {findings:?}", entry.name);
@@ -188,7 +195,8 @@ fn ranges_that_overlap_or_descend_are_warnings() {
         ((9, 9), false),
     ] {
         let dir = small_stack();
-        let name = "0x000000000002-0x000000000002-00000001.ref";
+        let (min, max) = limits;
+        let name = &*format!("0x{min:012x}-0x{max:012x}-0000000a.ref");
         append_table(dir.path(), name, limits, SHA1);
         let wanted = [(name.to_owned(), "UpdateIndexRange", Severity::Warning)];
         assert_eq!(
@@ -351,4 +359,31 @@ fn names_that_git_refuses_and_names_in_each_other_are_told_with_their_table() {
     let text: Vec<_> = text.iter().map(ToString::to_string).collect();
     let conflict = "ref below the name of another one (refs/heads/a/b/c below refs/heads/a)";
     assert!(text.iter().any(|line| line.ends_with(conflict)), "{text:?}");
+}
+
+/// Programs that go from block to block by the block size in the header read 9 refs of 200 then.
+#[test]
+fn block_size_that_does_not_fit_the_blocks_is_an_error() {
+    for (name, wrong) in [
+        ("git2.47.3-manyrefs-bs256", 128_u32),
+        ("git2.47.3-manyrefs-bs256", 512),
+        ("git2.47.3-manyrefs-bs256", 65535),
+    ] {
+        let stacks = corpus::stacks();
+        let entry = stacks.iter().find(|entry| entry.name == name).unwrap();
+        let folder = entry.path.join("reftable");
+        let list = std::fs::read_to_string(folder.join("tables.list")).unwrap();
+        let table = list.lines().next().unwrap();
+        let mut bytes = std::fs::read(folder.join(table)).unwrap();
+        let footer = bytes.len() - 68;
+        for at in [5, footer + 5] {
+            bytes[at..at + 3].copy_from_slice(&wrong.to_be_bytes()[1..]);
+        }
+        let sum = crc32fast::hash(&bytes[footer..footer + 64]);
+        bytes[footer + 64..].copy_from_slice(&sum.to_be_bytes());
+        let source = std::sync::Arc::new(reftable::table::MemorySource::new(bytes));
+        let findings = reftable::verify::verify_table(source, table);
+        let fits = |finding: &Finding| finding.severity < Severity::Error;
+        assert!(!findings.iter().all(fits), "{name} with {wrong}");
+    }
 }
