@@ -50,8 +50,8 @@ macro_rules! programs {
 
 programs![
     abi, additions, alloc, compaction, damaged, errors, extensions, forks, iterators, locks,
-    merged, names, objects, reader, records, reentrancy, sinks, sources, stack, system, tables, threads,
-    writer,
+    merged, names, objects, reader, records, reentrancy, sinks, sources, stack, system, tables,
+    threads, writer,
 ];
 
 /// A program that nobody runs tests nothing.

@@ -127,7 +127,8 @@ fn what_git_takes_for_no_git_directory_is_none() {
     let Some(git) = Git::find("git directories") else {
         return;
     };
-    let change: &[(&str, &dyn Fn(&Path))] = &[
+    type Change<'a> = (&'a str, &'a dyn Fn(&Path));
+    let change: &[Change<'_>] = &[
         ("no HEAD", &|dir| fs::remove_file(dir.join("HEAD")).unwrap()),
         ("odd HEAD", &|dir| {
             fs::write(dir.join("HEAD"), "hello\n").unwrap()

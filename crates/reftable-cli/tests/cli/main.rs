@@ -17,6 +17,7 @@ mod corpus;
 mod found;
 mod gone;
 mod import;
+mod losses;
 mod names;
 mod places;
 mod process;

@@ -147,7 +147,8 @@ fn digests_of_different_refs_differ_however_they_are_named() {
     let id = |byte: &str| byte.repeat(20);
     let first = records::id(HashId::Sha1, 1);
     let joined = [b"refs/heads/a\n", id("11").as_bytes(), b" refs/heads/b"].concat();
-    let pairs: &[[&[(&[u8], RefValueBuf)]; 2]] = &[
+    type Refs<'a> = &'a [(&'a [u8], RefValueBuf)];
+    let pairs: &[[Refs<'_>; 2]] = &[
         [
             &[(&joined, object(1))],
             &[

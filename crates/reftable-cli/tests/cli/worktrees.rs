@@ -171,28 +171,31 @@ fn refs_of_other_worktrees_have_names_as_in_git() {
     assert_eq!(tool(&copy, &["show", "--id", "worktrees/linked/HEAD"]), id);
 }
 
-#[test]
-fn paths_and_names_of_worktrees_need_not_be_text() {
-    let Some(git) = Git::find("bytes in paths") else {
-        return;
-    };
+/// A repository with a linked worktree whose name is no text, and a work tree in `sub` whose git
+/// directory is below such a folder; the commit of both, and the name.
+fn repository_with_odd_names(git: &Git) -> (Repository, String, &'static OsStr) {
     let repo = git.init("sha1");
     let id = repo.commit("one");
     let name = OsStr::from_bytes(b"w\xff");
-    let args: [&OsStr; 5] = ["worktree", "add", "-q", "--detach", ""].map(OsStr::new);
-    let mut args = args.to_vec();
-    args[4] = name;
-    repo.run(&args);
+    let add = ["worktree", "add", "-q", "--detach"].map(OsStr::new);
+    repo.run(&[&add[..], &[name]].concat());
     let odd = OsStr::from_bytes(b"caf\xe9");
     fs::create_dir(repo.path().join(odd)).unwrap();
     let apart = repo.path().join(odd).join("dir.git");
     let mut separate = OsStr::new("--separate-git-dir=").to_owned();
     separate.push(&apart);
-    let init: [&OsStr; 5] = ["init", "-q", "--ref-format=reftable", "", "sub"].map(OsStr::new);
-    let mut init = init.to_vec();
-    init[3] = &separate;
-    repo.run(&init);
+    let init = ["init", "-q", "--ref-format=reftable"].map(OsStr::new);
+    repo.run(&[&init[..], &[&separate, OsStr::new("sub")]].concat());
     repo.run(&["-C", "sub", "symbolic-ref", "refs/x/y", "refs/heads/main"]);
+    (repo, id, name)
+}
+
+#[test]
+fn paths_and_names_of_worktrees_need_not_be_text() {
+    let Some(git) = Git::find("bytes in paths") else {
+        return;
+    };
+    let (repo, id, name) = repository_with_odd_names(&git);
     let linked = repo.path().join(name);
     assert_eq!(tool(&linked, &["show", "--id", "HEAD"]), id + "\n");
     let sub = tool(&repo.path().join("sub"), &["ls"]);

@@ -78,6 +78,8 @@ impl Stack {
                     copied.remove()?;
                     copied.names.clone_from(&names);
                     let list = encode(&names)?;
+                    // The names of the tables, before a list has them.
+                    fs.sync_dir(dir).map_err(Error::io("sync", dir))?;
                     self.create(dir, LIST, |put| put(&list))?;
                     fs.sync_dir(dir).map_err(Error::io("sync", dir))?;
                     copied.names.clear();

@@ -89,6 +89,7 @@ impl StackOptions {
         Mode {
             bits: self.file_mode.unwrap_or(0o666),
             exact: self.file_mode.is_some(),
+            extra: self.extra_mode,
         }
     }
 }

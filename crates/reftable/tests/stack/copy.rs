@@ -78,7 +78,7 @@ fn copy_is_on_disk_before_its_list_is_there() {
             _ => '?',
         })
         .collect();
-    assert_eq!(kinds, "cwspcwspcwsLD");
+    assert_eq!(kinds, "cwspcwspDcwsLD");
 }
 
 /// A stack that is there is never mixed with another one.

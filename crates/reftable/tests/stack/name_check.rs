@@ -4,8 +4,8 @@ use crate::stack_support::{
     TableFile, add, assert_tidy, build, log, names, object, open, options, quick, refs, scratch,
     table,
 };
-use reftable::table::MemorySource;
 use reftable::stack::check_names;
+use reftable::table::MemorySource;
 use reftable::{Error, HashId, MergedTable, Stack, Table};
 use std::collections::BTreeSet;
 use std::sync::Arc;
