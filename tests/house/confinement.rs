@@ -24,7 +24,7 @@ const USES: &[(&str, &[&str])] = &[
         &["format", "fs", "record", "block", "table", "merged"],
     ),
     ("view", &["record", "merged", "stack"]),
-    ("repository", &["stack", "view"]),
+    ("repository", &["fs", "stack", "view"]),
     ("transaction", &["record", "stack", "view", "repository"]),
     ("convert", &["record", "fs", "table", "stack", "view"]),
     (

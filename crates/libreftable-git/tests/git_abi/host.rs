@@ -22,5 +22,5 @@ fn files_of_a_host_are_all_given_back() {
     let output = run(&mut Command::new(program));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     print!("{said}");
-    assert!(said.contains("6 tests"), "{said:?}");
+    assert!(said.contains("7 tests"), "{said:?}");
 }

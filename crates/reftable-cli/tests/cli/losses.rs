@@ -217,15 +217,13 @@ fn a_damaged_line_stands_for_the_table_that_is_closest() {
 /// A list that only lacks its last newline is one that git 2.55 reads as empty.
 #[test]
 fn a_list_without_its_last_newline_is_an_error_and_is_mended() {
-    let (_scratch, dir) = copy_of(&data("stacks/go-stack/reftable"));
+    let (_scratch, dir) = copy_of(&data("stacks/git2.47.3-basic-many-tables/reftable"));
     let list = fs::read(dir.join("tables.list")).unwrap();
+    fs::write(dir.join("tables.list"), &list[..list.len() - 1]).unwrap();
     assert_eq!(status(&dir, &["verify", "."]).0, 3);
     let (code, text, _) = status(&dir, &["repair", "."]);
     assert_eq!(code, 0, "{text}");
-    assert_eq!(
-        fs::read(dir.join("tables.list")).unwrap(),
-        [list, b"\n".to_vec()].concat()
-    );
+    assert_eq!(fs::read(dir.join("tables.list")).unwrap(), list);
     assert_eq!(status(&dir, &["verify", "."]).0, 0);
 }
 

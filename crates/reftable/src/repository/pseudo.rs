@@ -3,6 +3,7 @@
 use super::Repository;
 use super::git_dir::is_absent;
 use crate::error::{Error, Result};
+use crate::hex::parse_hex;
 use std::fs::File;
 use std::io::Read;
 
@@ -31,6 +32,6 @@ impl Repository {
         file.take(2 * self.hash().len() as u64)
             .read_to_end(&mut digits)
             .map_err(Error::io("read", path))?;
-        Ok(crate::convert::parse_id(&digits, self.hash()))
+        Ok(parse_hex(&digits).filter(|id| id.len() == self.hash().len()))
     }
 }

@@ -7,7 +7,7 @@ use crate::hex::hex;
 use crate::record::RefValueBuf;
 use crate::refname::check_name;
 use crate::stack::{Addition, Stack};
-use crate::view::{View, is_per_worktree};
+use crate::view::{View, is_per_worktree, of_main_worktree};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -58,8 +58,8 @@ pub(super) struct Stores<'a> {
 impl Stores<'_> {
     /// The number of the stack that has the ref `name`, and its name there.
     fn place<'n>(&self, name: &'n [u8]) -> (usize, &'n [u8]) {
-        if let Some(name) = name.strip_prefix(b"main-worktree/") {
-            return (0, name);
+        if let Some(own) = of_main_worktree(name) {
+            return (0, own);
         }
         (
             usize::from(self.worktree.is_some() && is_per_worktree(name)),

@@ -25,6 +25,7 @@ pub use logs::{Logs, OldestFirst};
 pub use owned::Refs;
 pub use resolve::{Head, MAX_SYMREFS, Resolved};
 pub use worktree::is_per_worktree;
+pub(crate) use worktree::of_main_worktree;
 
 use crate::error::Result;
 use crate::hash::HashId;
@@ -82,9 +83,8 @@ impl View {
 
     /// The tables that have, or would have, the ref `name`, and its name there.
     fn table_for<'n>(&self, name: &'n [u8]) -> (&MergedTable, &'n [u8]) {
-        match name.strip_prefix(b"main-worktree/") {
-            Some(own) if is_per_worktree(own) => return (&self.shared, own),
-            _ => {}
+        if let Some(own) = of_main_worktree(name) {
+            return (&self.shared, own);
         }
         match &self.worktree {
             Some(worktree) if is_per_worktree(name) => (worktree, name),

@@ -19,3 +19,10 @@ pub fn is_per_worktree(name: &[u8]) -> bool {
         false => !name.contains(&b'/'),
     }
 }
+
+/// The main worktree's own ref that a name as `main-worktree/HEAD` stands for. Refs that all
+/// worktrees share have no such name.
+pub(crate) fn of_main_worktree(name: &[u8]) -> Option<&[u8]> {
+    let own = name.strip_prefix(b"main-worktree/")?;
+    is_per_worktree(own).then_some(own)
+}

@@ -92,7 +92,6 @@ fn second_edit_of_a_ref_is_refused_by_whatever_name() {
     ];
     let of_main: Vec<Edit> = edits("refs/heads/main")
         .into_iter()
-        .chain(edits("main-worktree/refs/heads/main"))
         .chain(through_head)
         .collect();
     let of_head = [edits("HEAD"), edits("main-worktree/HEAD")].concat();
