@@ -7,8 +7,8 @@
 //! - [`guard`] keeps panics on this side; [`error`] maps errors to codes, and codes to texts.
 //! - [`handle`] turns pointers into Rust values and back; `shared!`, `text!` and the like give the
 //!   body of a function what it was given.
-//! - [`shape`] pins the layout of structs; [`counts`] fills those that count.
-//! - [`alloc`] makes memory that C may free; [`name`] keeps what is looked up away from it.
+//! - [`shape`] pins the layout of structs; [`counts`](mod@counts) fills those that count.
+//! - [`alloc`] makes memory that C may free; [`name`](mod@name) keeps what is looked up away from it.
 //! - [`callback`] makes functions of C look like the core's traits, [`source`] block sources.
 //! - [`cursor`] is what gives records; [`arrays`] sorts those to be written, and [`held_table`] is
 //!   what is behind a writer.
