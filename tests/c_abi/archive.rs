@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 /// What a program that links the library links besides, in the words of rustc. `reftable.pc` leaves out
 /// what a C compiler adds by itself.
@@ -56,9 +56,11 @@ pub(crate) fn run(command: &mut Command) -> Output {
 }
 
 /// Builds the archive as `cargo` says, and copies it to `name`. Cargo is asked for its path: the
-/// newest file of that name in the target folder may well have been built with other features. It
-/// is copied, since the next build replaces it.
+/// newest file of that name in the target folder may well have been built with other settings. It
+/// is copied before another test can build it with its own.
 pub(crate) fn build(cargo: &mut Command, name: &str) -> PathBuf {
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let _alone = BUILDING.lock().unwrap();
     let output = run(cargo);
     let messages = String::from_utf8(output.stdout).unwrap();
     let path = messages
