@@ -53,7 +53,7 @@ GIT_TESTS ?= t060 t061 t14 t3200
 # Seconds for `make stress`, and for each target of `make fuzz`.
 STRESS_SECONDS ?= 600
 # Random damages to stacks that are repaired, for `make stress`.
-REPAIR_ROUNDS ?= 5000
+REPAIR_ROUNDS ?= 2000
 FUZZ_SECONDS ?= 600
 
 # For `make bench`: refs in the large table, and rounds. Figures are published for 1000000 refs.
