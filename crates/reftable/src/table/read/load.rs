@@ -42,12 +42,17 @@ pub(crate) fn read_exactly(
     position: u64,
     len: usize,
 ) -> Result<Bytes> {
-    let bytes = source.read(position, len)?;
-    if bytes.len() == len {
-        return Ok(bytes);
+    let read = source.read(position, len);
+    match &read {
+        Ok(bytes) if bytes.len() != len => Err(wrong_length(name, bytes.len(), len, position)),
+        _ => read,
     }
-    let reason = format!("{} bytes in place of {len} at {position}", bytes.len());
-    Err(Error::io("read", name)(io::Error::other(reason)))
+}
+
+#[cold]
+fn wrong_length(name: &str, found: usize, wanted: usize, position: u64) -> Error {
+    let reason = format!("{found} bytes in place of {wanted} at {position}");
+    Error::io("read", name)(io::Error::other(reason))
 }
 
 /// How a read of a block went.
