@@ -19,9 +19,14 @@
 //! functions of all releases have the same names, each of the others is compiled and tested by a
 //! package of its own in `releases/`, from the same source.
 //!
-//! To add a release: a column above, a file here, a name in the list of `build.rs`, a folder in
-//! `releases/`, and whatever does not compile then. If its functions have other names, also a list
-//! of them in `include/`, and the name of that in `scripts/git-archive.sh`.
+//! To add a release:
+//!
+//! 1. a column above, and a file here;
+//! 2. its name in both lists of `build.rs`, and in `host/calls.rs` what git supplies then;
+//! 3. a folder in `releases/`, whose `build.rs` and `src` are symbolic links;
+//! 4. its name in `scripts/git-archive`, `scripts/check-git-modern`, `tests/house/headers.rs` and
+//!    `tests/git_abi/headers.rs`, and a column in `docs/git-compat.md`;
+//! 5. if its functions have other names, a list of them in `include/`.
 
 /// cbindgen:ignore
 #[cfg(git_api = "master")]
