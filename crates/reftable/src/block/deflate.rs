@@ -35,7 +35,7 @@ const STORED_BLOCK: usize = 1 << 10;
 /// The window of the compressor for a [`SHORT_BLOCK`], as the power of two: it has room for the whole
 /// block, and is cleared before it is used.
 const SHORT_WINDOW: u8 = 12;
-/// What a zlib stream of one stored block has in front of the data, and behind it.
+/// What a zlib stream of one stored block has before the data, and after it.
 const STORED_FRONT: usize = 7;
 const STORED_BACK: usize = 4;
 /// The head of such a stream: a window of 32 KiB, fastest; then the last block, stored.

@@ -165,13 +165,13 @@ impl Block {
         self.bytes.get(..self.restarts_at).unwrap_or_default()
     }
 
-    /// Offset behind the last record.
+    /// Offset after the last record.
     #[inline(always)]
     pub(crate) fn records_end(&self) -> usize {
         self.restarts_at
     }
 
-    /// The first bytes from `offset` on, whatever they are, if the block has so many.
+    /// The first bytes from `offset` on, whatever they are, if the block has that many.
     #[inline(always)]
     pub(crate) fn window(&self, offset: usize) -> Option<&[u8; WINDOW]> {
         self.bytes.get(offset..)?.first_chunk()
@@ -196,7 +196,7 @@ impl Block {
         }
     }
 
-    /// Position of the first byte behind the block.
+    /// Position of the first byte after the block.
     pub(crate) fn end(&self) -> u64 {
         self.place.position.saturating_add(self.stored_len)
     }

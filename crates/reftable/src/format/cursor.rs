@@ -130,7 +130,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A number of any length, and the cursor behind it: the one that asks stays in registers.
+    /// A number of any length, and the cursor after it: the caller's own stays in registers.
     #[cold]
     #[inline(never)]
     fn long_varint(mut self) -> Parse<(u64, Cursor<'a>)> {

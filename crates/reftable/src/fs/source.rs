@@ -16,7 +16,7 @@ use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 /// serves all reads, and no descriptor stays open. Where files cannot be read at an offset by
 /// several threads, all are.
 const SMALL_FILE: u64 = if READS_AT_OFFSET { 16 << 10 } else { u64::MAX };
-/// A file of which so many single blocks were read is mapped: a map costs as much as about this
+/// After this many reads of single blocks a file is mapped: a map costs as much as about this
 /// many reads. Whole [`PIECE`]s do not count: their reader does not want a map.
 const READS_BEFORE_MAP: u32 = 24;
 

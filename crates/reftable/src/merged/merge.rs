@@ -303,11 +303,11 @@ impl<K: Kind> Merge<K> {
 }
 
 /// Whether a cursor comes before one that waits. Both keys come after the same one, of which that
-/// of `cursor` keeps `shared` bytes. Whoever is second then tells what it shares with the first.
+/// of `cursor` keeps `shared` bytes. The second one then tells what it shares with the first.
 #[inline(always)]
 fn precedes<K: Kind>(cursor: &Cursor<K>, shared: &mut usize, other: &mut Waiting<K>) -> bool {
     let kept = *shared;
-    // Who keeps more of it is the smaller one.
+    // The one that keeps more of it is the smaller one.
     if kept != other.shared {
         return kept > other.shared;
     }

@@ -48,7 +48,7 @@ impl<K: Kind> Shadow<K> {
             if !self.merge.advance()? {
                 return Ok(false);
             }
-            // A key that keeps so much of the one before it begins as that does.
+            // A key that keeps that much of the one before it begins as that does.
             if self.merge.kept() < self.prefix.len() && self.is_beyond_prefix() {
                 self.merge.finish();
                 return Ok(false);

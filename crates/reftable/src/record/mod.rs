@@ -58,12 +58,12 @@ pub(crate) trait Kind: Debug + Send + Sync + 'static {
     /// Whether `key` can be one; `suffix` is the part that the key before did not have.
     fn check_key(key: &[u8], suffix: &[u8], context: &Context) -> Result<(), Defect>;
 
-    /// Decodes the value at the cursor, which ends behind it. `extra` are the three bits of the
+    /// Decodes the value at the cursor, which ends after it. `extra` are the three bits of the
     /// record's head.
     fn read_value(cursor: &mut Cursor<'_>, extra: u8, context: &Context) -> Parse<Self::Span>;
 
     /// Decodes a value of one of the kind's forms of fixed length: `first` are its first bytes, and
-    /// `at` is its offset in the block. Gives where it would end, which may be behind the block;
+    /// `at` is its offset in the block. Gives where it would end, which may be after the block's end;
     /// `None` if it has another form or is damaged.
     #[inline(always)]
     fn read_short(

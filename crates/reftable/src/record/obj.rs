@@ -98,7 +98,7 @@ impl<'a> ObjPositions<'a> {
     }
 }
 
-/// The three bits that go into the head of a record with so many positions; 0 if the number does
+/// The three bits that go into the head of a record with that many positions; 0 if the number does
 /// not fit them or is 0, and stands in the value.
 pub(crate) fn count_bits(positions: &[u64]) -> u8 {
     let count = u8::try_from(positions.len()).ok();

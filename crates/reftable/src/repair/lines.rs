@@ -9,7 +9,7 @@ use super::inventory::{File, Inventory, Range};
 use crate::stack::file_name::range_of;
 use crate::stack::list::shown;
 
-/// A line of a list may differ from the name that it stands for by so many bytes.
+/// A line of a list may differ from the name that it stands for by at most this many bytes.
 const MOST_DIFFERENCES: usize = 2;
 
 /// What a line stands for.

@@ -31,7 +31,7 @@ pub enum Keep {
     Always,
     /// Since a moment in seconds since 1970.
     Since(u64),
-    /// For so many seconds.
+    /// For this number of seconds.
     For(u64),
 }
 

@@ -57,7 +57,7 @@ impl Stack {
     /// let mut transaction = Transaction::new();
     /// transaction.push(Edit::symref("HEAD", "refs/heads/main"));
     /// transaction.prepare_stack(&stack, None)?.commit()?;
-    /// // Whoever keeps something that follows from the refs makes it anew now.
+    /// // If the program keeps something that follows from the refs, it makes it anew now.
     /// assert_ne!(stack.state_on_disk()?, before);
     /// # Ok::<(), reftable::Error>(())
     /// ```

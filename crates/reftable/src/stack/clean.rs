@@ -41,7 +41,7 @@ impl Inner {
         };
         let stale: Vec<&str> = names.into_iter().filter(is_stale).collect();
         if !stale.is_empty() && self.is_durable() {
-            // Whoever replaced the list may have been killed before the folder was synced. Then a
+            // The process that replaced the list may have been killed before the folder was synced. Then a
             // power cut brings the old list back, and it must find its tables.
             sync_dir(self)?;
         }

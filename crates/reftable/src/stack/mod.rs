@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! tables.list          names of the tables, oldest first
-//! tables.list.lock     held by whoever is about to replace the list
+//! tables.list.lock     held by the process that is about to replace the list
 //! 0x…-0x…-….ref        a table: smallest and largest update index, random number
 //! 0x…-0x…-….ref.lock   held while the table is being compacted
 //! 0x…-0x…-….temp.…     a table being written

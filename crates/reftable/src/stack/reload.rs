@@ -73,7 +73,7 @@ impl Inner {
 
     /// Fails unless the list on disk is that of `base`. The list must be locked.
     ///
-    /// It is read: who writes on must not trust what the system remembers of a file, which on a
+    /// It is read: a writer must not trust what the system remembers of a file, which on a
     /// network another machine may have replaced.
     pub(super) fn check_current(&self, base: &Snapshot) -> Result<()> {
         let same = match self.read_list_bytes()? {

@@ -8,7 +8,7 @@ use crate::merged::MergedTable;
 use crate::table::Table;
 use std::sync::Arc;
 
-/// One state of the stack. Never changes; whoever holds it can read from it for ever.
+/// One state of the stack. Never changes; a program that holds it can read from it for ever.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     /// The tables' names, oldest first.

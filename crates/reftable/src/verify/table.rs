@@ -18,7 +18,7 @@ const MAX_FINDINGS: usize = 500;
 pub(super) struct Walked {
     /// Last key and position of each block, in the order of the file.
     pub(super) leaves: Vec<(Vec<u8>, u64)>,
-    /// The blocks of the index behind it, in the order of the file.
+    /// The blocks of the index after it, in the order of the file.
     pub(super) index: Vec<IndexBlock>,
     /// Whether a block could not be read to its end, so that nothing can be compared with it.
     damaged: bool,
@@ -59,7 +59,7 @@ pub(super) fn check(table: &Table) -> Vec<Finding> {
     };
     table.expect_scan();
     match walk.blocks() {
-        // With so much wrong, nothing is left to compare.
+        // With that much wrong, nothing is left to compare.
         Ok(()) if walk.findings.len() >= MAX_FINDINGS => {}
         Ok(()) => walk.compare(),
         Err(error) => walk.findings.push(Finding::error(table.name(), &error)),
@@ -78,7 +78,7 @@ impl Walk<'_> {
     /// Where the first block starts; `None` in an empty table.
     fn start(&self) -> Option<u64> {
         let start = |kind| self.table.section(kind).map(|section| section.start);
-        // Logs alone start behind the header, whatever the footer says, but for the form in which
+        // Logs alone start after the header, whatever the footer says, but for the form in which
         // their first block counts the header.
         let behind_header = self.table.header_len() as u64;
         start(BlockType::Ref).or_else(|| Some(start(BlockType::Log)?.min(behind_header)))

@@ -13,7 +13,7 @@ use crate::table::{Section, Table};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// After so many lookups in a section its index is decoded. Decoding costs about as much as
+/// After this many lookups in a section its index is decoded. Decoding costs about as much as
 /// these.
 const LOOKUPS_BEFORE_DECODING: u32 = 256;
 /// No directory of more bytes of keys than this is kept.

@@ -130,7 +130,7 @@ fn fence(start: usize, part: usize, n: usize) -> usize {
     start.saturating_add(end).saturating_sub(1)
 }
 
-/// Eight bytes of `key` from `at` on, with zeros behind its end, as a number of the same order.
+/// Eight bytes of `key` from `at` on, with zeros after its end, as a number of the same order.
 #[inline(always)]
 fn head(key: &[u8], at: usize) -> u64 {
     let rest = key.get(at..).unwrap_or_default();

@@ -2,7 +2,7 @@
 //! name.
 //!
 //! A lookup that finds nothing costs as much as one that finds the ref, most of it waiting for
-//! memory. After so many of them that one walk through the table costs no more, the table gets a
+//! memory. Once there were enough of them that one walk through the table costs no more, the table gets a
 //! Bloom filter of its names. From then on a name that it has not mostly costs one look at one
 //! cache line.
 
@@ -18,13 +18,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// No fewer lookups than these make a filter worth its memory.
 const LEAST_MISSES: u64 = 256;
-/// Walking through so many bytes of a table costs about as much as one lookup.
+/// Walking through this many bytes of a table costs about as much as one lookup.
 const BYTES_PER_LOOKUP: u64 = 2 << 10;
 /// A table of more refs than this gets no filter: it would take more than five megabytes.
 const MAX_NAMES: usize = 4 << 20;
 /// Bits of a [`Line`].
 const LINE_BITS: usize = 512;
-/// Bits for each name. With so many, two in a hundred names are looked for in vain.
+/// Bits for each name. With this many, two in a hundred names are looked for in vain.
 const BITS_PER_NAME: usize = 10;
 /// How many of these a name sets.
 const BITS_SET: u32 = 6;

@@ -2,7 +2,7 @@
 
 /// The longest abbreviation of an object id that is written, in bytes.
 ///
-/// Ids that agree in so many bytes share a record. Whoever looks one up compares whole ids, so
+/// Ids that agree in this many bytes share a record. A lookup compares whole ids, so
 /// that costs at most a few blocks that are looked at in vain.
 const MAX_ID_LEN: usize = 8;
 /// The shortest abbreviation that the format allows, in bytes.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 /// Counts what goes to the sink, and puts padding between blocks once something follows.
 pub(crate) struct Output<'a> {
     sink: Box<dyn TableSink + 'a>,
-    /// Position of the next byte, behind the padding that is due.
+    /// Position of the next byte, after the padding that is due.
     position: u64,
     padding_due: usize,
     failed: Option<Error>,

@@ -353,7 +353,7 @@ impl<'a> TableWriter<'a> {
         Ok(())
     }
 
-    /// Other readers fetch so many bytes of a log block, or its announced length if that is more;
+    /// Other readers fetch that many bytes of a log block, or its announced length if that is more;
     /// a block that takes more in the file is out of their reach.
     fn log_read_size(&self) -> usize {
         match self.options.padded {
@@ -413,7 +413,7 @@ impl<'a> TableWriter<'a> {
         Ok(())
     }
 
-    /// Starts the log section right behind the last block. At the start of the file the header
+    /// Starts the log section right after the last block. At the start of the file the header
     /// stands alone: log blocks that count it are invisible to JGit (format section 12.2).
     fn start_logs(&mut self) -> Result<()> {
         self.out.drop_padding();
