@@ -329,8 +329,9 @@ static void iterators_outlive_compaction_and_the_stack(void)
 	CHECK_STR(ref.refname, "b");
 	CHECK_INT(reftable_iterator_next_ref(&it, &ref), 1);
 	CHECK_STR(ref.refname, "b");
-	/* Backwards again. */
+	/* Backwards again. What is refused takes no ref away. */
 	CHECK_INT(reftable_iterator_seek_ref(&it, "a"), 0);
+	CHECK_INT(reftable_iterator_next_ref(&it, NULL), REFTABLE_API_ERROR);
 	CHECK_INT(reftable_iterator_next_ref(&it, &ref), 0);
 	CHECK_STR(ref.refname, "b");
 	CHECK_INT(reftable_iterator_seek_log(&it, "a"), REFTABLE_API_ERROR);

@@ -188,6 +188,28 @@ static void a_source_that_lacks_functions_is_closed(void)
 	}
 }
 
+/* A reader asks the functions that the source had when it was opened: a program may have made their
+ * table for the call alone. */
+static void the_table_of_functions_may_go_once_a_reader_is_open(void)
+{
+	struct sink sink;
+	struct source source;
+	struct reftable_block_source_vtable ops = source_vtable;
+	struct reftable_block_source block_source;
+	struct reftable_reader *reader = NULL;
+
+	make_big_table(&sink, 3, 0, 1);
+	source_of_sink(&source, &sink);
+	block_source = source_block_source(&source);
+	block_source.ops = &ops;
+	CHECK_INT(reftable_new_reader(&reader, &block_source, "n"), 0);
+	memset(&ops, 0, sizeof(ops));
+	CHECK_INT(reftable_reader_max_update_index(reader), 1);
+	reftable_reader_free(reader);
+	CHECK(source_is_settled(&source));
+	sink_clear(&sink);
+}
+
 /* A source that claims more bytes than 64 bits of offsets can cover, or none at all. */
 static void sources_of_absurd_sizes_are_refused(void)
 {
@@ -463,6 +485,7 @@ int main(int argc, char **argv)
 	RUN(opening_with_a_failing_source_closes_it_once);
 	RUN(a_source_without_functions_is_misuse);
 	RUN(a_source_that_lacks_functions_is_closed);
+	RUN(the_table_of_functions_may_go_once_a_reader_is_open);
 	RUN(sources_of_absurd_sizes_are_refused);
 	RUN(no_function_of_the_source_runs_after_the_reader_is_freed);
 	RUN(a_source_that_frees_its_reader_is_closed_after_its_block_came_back);

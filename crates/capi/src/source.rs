@@ -119,9 +119,10 @@ impl<S: Shape> BlockCalls for ForeignBlocks<S> {
     }
 
     fn close(&self) {
-        if self.owned {
-            // SAFETY: taken over, and closed once.
-            unsafe { close(&self.source) };
+        // By its own copy of the functions: the program's table of them need not exist any more.
+        if let (true, Some(close)) = (self.owned, self.calls.close) {
+            // SAFETY: contract 6; taken over, and closed once.
+            unsafe { close(self.calls.arg) };
         }
     }
 }

@@ -10,7 +10,7 @@ use reftable::table::TableWriter;
 use reftable_capi::error::Misuse;
 use reftable_capi::guard::guard;
 use reftable_capi::handle::Handle;
-use reftable_capi::{entered, free};
+use reftable_capi::{entered, free, handle};
 use std::ffi::{c_int, c_uint, c_void};
 use std::rc::Rc;
 
@@ -135,8 +135,16 @@ pub unsafe extern "C" fn reftable_addition_add(
     write_table: Option<unsafe extern "C" fn(wr: *mut reftable_writer, arg: *mut c_void) -> c_int>,
     arg: *mut c_void,
 ) -> c_int {
-    // SAFETY: contract 6.
-    status(|| unsafe { entered!(add)?.add(write_table, arg) })
+    status(|| {
+        let mut addition = entered!(add)?;
+        // SAFETY: contract 6.
+        let added = unsafe { addition.add(write_table, arg) }?;
+        match handle::Entered::is_freed(&addition) {
+            // Destroyed by its own write function: nothing of it is kept.
+            true => Err(Code::MISUSE),
+            false => Ok(added),
+        }
+    })
 }
 
 /// Makes the tables that were added part of the stack, releases the lock, and compacts the stack if

@@ -241,6 +241,8 @@ pub unsafe extern "C" fn reftable_iterator_next_ref(
 ) -> c_int {
     status(|| {
         let (walk, given) = &mut *enter(it)?;
+        // Before a record is taken that nobody would get.
+        borrowed!(r#ref)?;
         // SAFETY: contracts 1 and 4.
         let give = |record: &RefRecord<'_>| unsafe { give_ref(record, r#ref, given) };
         found(walk.refs()?.next(give))
@@ -281,6 +283,7 @@ pub unsafe extern "C" fn reftable_iterator_next_log(
 ) -> c_int {
     status(|| {
         let (walk, given) = &mut *enter(it)?;
+        borrowed!(log)?;
         // SAFETY: contracts 1 and 4.
         let give = |record: &LogRecord<'_>| unsafe { give_log(record, log, given) };
         found(walk.logs()?.next(give))

@@ -314,6 +314,10 @@ pub unsafe extern "C" fn reftable_table_iterator_next(
         let Some(block) = state.blocks.next_block()? else {
             return Ok(1);
         };
+        // Released by the source's own function: nothing would keep the block.
+        if handle::Entered::is_freed(&state) {
+            return Err(Code::MISUSE);
+        }
         let hash = state.blocks.table().hash();
         let shown = state.shown.insert(Shown::new(block, hash));
         put!(out, shown.as_ptr())?;

@@ -132,16 +132,15 @@ pub(crate) fn replace_list(
 /// file system before it asked the system, did not begin.
 fn is_refusal(error: &io::Error) -> bool {
     use io::ErrorKind::{
-        AlreadyExists, CrossesDevices, DirectoryNotEmpty, InvalidFilename, InvalidInput,
-        IsADirectory, NotADirectory, Other, OutOfMemory, PermissionDenied, QuotaExceeded,
-        ReadOnlyFilesystem, StorageFull, TooManyLinks, Unsupported,
+        AlreadyExists, CrossesDevices, DirectoryNotEmpty, InvalidInput, IsADirectory,
+        NotADirectory, Other, OutOfMemory, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem,
+        StorageFull, TooManyLinks, Unsupported,
     };
     matches!(
         error.kind(),
         AlreadyExists
             | CrossesDevices
             | DirectoryNotEmpty
-            | InvalidFilename
             | InvalidInput
             | IsADirectory
             | NotADirectory
