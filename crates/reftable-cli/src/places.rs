@@ -77,7 +77,7 @@ impl Places {
         }
     }
 
-    fn all(path: &Path) -> Result<Places, Failure> {
+    pub(crate) fn all(path: &Path) -> Result<Places, Failure> {
         let one = |dir| StackPlace {
             worktree: None,
             dir,
@@ -157,10 +157,4 @@ pub(crate) fn worktrees_in(dir: &Path) -> Result<Vec<(OsString, PathBuf)>, Failu
     }
     found.sort();
     Ok(found)
-}
-
-/// All stacks at `path`, and the options for them.
-pub(crate) fn stacks(path: &Path) -> Result<(Vec<StackPlace>, StackOptions), Failure> {
-    let places = Places::all(path)?;
-    Ok((places.stacks, places.options))
 }

@@ -4,7 +4,7 @@ use crate::args::{Repair, Unlock, Which};
 use crate::failure::{DAMAGED, Failure, NO};
 use crate::json;
 use crate::out::{Out, shown};
-use crate::places::stacks;
+use crate::places::Places;
 use crate::unlock;
 use reftable::repair::{
     Keys, Loss, LossKind, Outcome, Part, RepairOptions, RepairReport, TableReport, repair_stack,
@@ -14,9 +14,11 @@ use std::io;
 use std::path::Path;
 
 pub(crate) fn run(args: &Repair, out: &mut Out) -> Result<u8, Failure> {
-    let (places, options) = stacks(&args.path)?;
+    let Places {
+        stacks, options, ..
+    } = Places::all(&args.path)?;
     let mut status = 0;
-    for place in places {
+    for place in stacks {
         let locks = Unlock {
             path: place.dir.clone(),
             force: args.force,

@@ -1,5 +1,7 @@
 //! Bytes as hexadecimal digits, as people write object ids.
 
+use crate::hash::HashId;
+
 /// The digits of `bytes`.
 pub fn hex(bytes: &[u8]) -> String {
     let mut digits = Vec::new();
@@ -24,6 +26,11 @@ pub fn parse_hex(digits: &[u8]) -> Option<Vec<u8>> {
         _ => None,
     };
     digits.chunks(2).map(byte).collect()
+}
+
+/// The object id of `hash` that hexadecimal digits stand for.
+pub(crate) fn parse_id(digits: &[u8], hash: HashId) -> Option<Vec<u8>> {
+    parse_hex(digits).filter(|id| id.len() == hash.len())
 }
 
 #[cfg(test)]

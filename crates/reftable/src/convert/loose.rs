@@ -1,9 +1,9 @@
 //! Loose refs: a file each.
 
-use super::parse_id;
 use super::peel::peel;
 use crate::error::{Error, Result};
 use crate::hash::HashId;
+use crate::hex::parse_id;
 use crate::record::RefValueBuf;
 use crate::refname::check_name;
 use std::collections::BTreeMap;

@@ -26,11 +26,3 @@ pub use export::{
 };
 pub use import::{ImportReport, import_files};
 pub use lines::import_text;
-
-use crate::hash::HashId;
-use crate::hex::parse_hex;
-
-/// The object id of `hash` that hexadecimal digits stand for.
-pub(crate) fn parse_id(digits: &[u8], hash: HashId) -> Option<Vec<u8>> {
-    parse_hex(digits).filter(|id| id.len() == hash.len())
-}

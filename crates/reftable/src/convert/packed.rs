@@ -1,8 +1,8 @@
 //! `packed-refs`: many refs in one file of lines.
 
-use super::parse_id;
 use crate::error::{Error, Result};
 use crate::hash::HashId;
+use crate::hex::parse_id;
 use crate::record::RefValueBuf;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,7 @@
 //! What an annotated tag stands for, as far as objects lie in files of their own.
 
-use super::parse_id;
 use crate::hash::HashId;
-use crate::hex::put_hex;
+use crate::hex::{parse_id, put_hex};
 use flate2::read::ZlibDecoder;
 use std::fs::File;
 use std::io::Read;

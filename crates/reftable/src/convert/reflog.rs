@@ -1,8 +1,7 @@
 //! Reflogs as files of lines.
 
-use super::parse_id;
 use crate::hash::HashId;
-use crate::hex::put_hex;
+use crate::hex::{parse_id, put_hex};
 use crate::record::{LogUpdate, LogUpdateBuf};
 
 /// The entry of a line without its end; `None` if it is none.

@@ -1,7 +1,7 @@
 //! Refs as lines of text, in the forms that git's commands print.
 
-use super::parse_id;
 use crate::hash::HashId;
+use crate::hex::parse_id;
 use crate::record::RefValueBuf;
 
 /// What a line says.

@@ -3,7 +3,7 @@
 use super::Repository;
 use super::git_dir::is_absent;
 use crate::error::{Error, Result};
-use crate::hex::parse_hex;
+use crate::hex::parse_id;
 use std::fs::File;
 use std::io::Read;
 
@@ -32,6 +32,6 @@ impl Repository {
         file.take(2 * self.hash().len() as u64)
             .read_to_end(&mut digits)
             .map_err(Error::io("read", path))?;
-        Ok(parse_hex(&digits).filter(|id| id.len() == self.hash().len()))
+        Ok(parse_id(&digits, self.hash()))
     }
 }
